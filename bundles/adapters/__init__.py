@@ -1,0 +1,1 @@
+"""One module for each real component that publishing talks to."""

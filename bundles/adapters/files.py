@@ -1,0 +1,66 @@
+"""Durable writes to a local disk: what is acknowledged survives a power cut; nobody reads half a file."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bundles.core.errors import Failed
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Put the file there, in place of an older one; readers see the one or the other."""
+    with _staged(path, data, mode) as staged:
+        staged.replace(path)
+
+
+def create_exclusively(path: Path, data: bytes, mode: int = 0o644) -> bool:
+    """Put the file there unless one is there already, which gives False and changes nothing."""
+    with _staged(path, data, mode) as staged:
+        try:
+            os.link(staged, path)
+        except FileExistsError:
+            return False
+        return True
+
+
+@contextmanager
+def _staged(path: Path, data: bytes, mode: int) -> Iterator[Path]:
+    """The data, synced, under a name of its own beside `path`; gone afterwards, with the folder synced."""
+    staged = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
+    try:
+        _make_folder(path.parent)
+        try:
+            _write_synced(staged, data, mode)
+            yield staged
+        finally:
+            staged.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise Failed(f"can't write {path}: {error.strerror}") from error
+
+
+def _write_synced(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder and each missing one above it, and sync the parent of each that was made."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

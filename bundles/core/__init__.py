@@ -1,0 +1,1 @@
+"""Pure values and functions of publishing: no I/O, clock or randomness."""

@@ -1,0 +1,21 @@
+"""The faults that Headrace reports to a person. Each message says what was wrong, where, and what to do."""
+
+
+class HeadraceError(Exception):
+    """The base of every fault with a message for a user; never shown as a traceback."""
+
+
+class Invalid(HeadraceError, ValueError):
+    """The input is not of the right form, or names something that does not exist."""
+
+
+class Refused(HeadraceError):
+    """The input is well formed, but a rule forbids it: a build is immutable, a stage is paused, and so on."""
+
+
+class Conflict(HeadraceError):
+    """Someone else changed the state first."""
+
+
+class Failed(HeadraceError):
+    """The surroundings do not work: a full disk, a damaged file, a port in use."""

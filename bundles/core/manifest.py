@@ -1,0 +1,84 @@
+"""The manifest: the signed list of a build's artifacts and their variants."""
+
+import msgspec
+
+from bundles.core.compress import Encoding
+from bundles.core.digest import Digest, parse_digest
+from bundles.core.errors import Failed, Invalid
+from bundles.core.names import ArtifactPath, Product, parse_artifact_path, parse_product
+from bundles.core.version import Version, parse_version
+
+PAYLOAD_TYPE = "application/vnd.headrace.manifest.v1+json"
+MAX_ARTIFACTS = 100_000
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """An artifact in one encoding: the digest and size, in bytes, of the encoded body."""
+
+    encoding: Encoding
+    digest: Digest
+    size: int
+
+    def __post_init__(self) -> None:
+        parse_digest(self.digest)
+        if self.size < 0:
+            raise Invalid(f"a variant's size can't be {self.size}")
+
+
+class Artifact(msgspec.Struct, frozen=True):
+    """One file as its build system made it, with its SRI value and its variants, identity first."""
+
+    path: ArtifactPath
+    content_type: str
+    integrity: str
+    variants: tuple[Variant, ...]
+
+    def __post_init__(self) -> None:
+        parse_artifact_path(self.path)
+        encodings = [variant.encoding for variant in self.variants]
+        if encodings[:1] != [Encoding.IDENTITY] or len(set(encodings)) != len(encodings):
+            raise Invalid(f"{self.path!r} needs its identity variant first and each encoding once")
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the artifact's own bytes."""
+        return self.variants[0].digest
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """An immutable build, `product@version`, with its artifacts sorted by path."""
+
+    product: Product
+    version: Version
+    artifacts: tuple[Artifact, ...]
+
+    def __post_init__(self) -> None:
+        parse_product(self.product)
+        parse_version(self.version)
+        paths = [artifact.path for artifact in self.artifacts]
+        if not paths or len(paths) > MAX_ARTIFACTS:
+            raise Invalid(f"a build has 1 to {MAX_ARTIFACTS} artifacts, not {len(paths)}")
+        if paths != sorted(set(paths)):
+            raise Invalid("a manifest's artifacts are sorted by path, each path once")
+
+    def contents(self) -> dict[ArtifactPath, Digest]:
+        """What makes two builds the same: each path and the digest of its bytes."""
+        return {artifact.path: artifact.digest for artifact in self.artifacts}
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Canonical JSON: sorted keys, no white space."""
+    return msgspec.json.encode(manifest, order="sorted")
+
+
+def decode_manifest(payload: bytes, product: Product, version: Version) -> Manifest:
+    """The manifest, checked to be that of the build that was asked for."""
+    try:
+        manifest = msgspec.json.decode(payload, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise Failed(f"the manifest of {product}@{version} is damaged: {error}") from None
+    if (manifest.product, manifest.version) != (product, version):
+        raise Failed(
+            f"the manifest stored for {product}@{version} is that of {manifest.product}@{manifest.version}"
+        )
+    return manifest

@@ -1,0 +1,57 @@
+"""Names as users write them: products and artifact paths. Parsed at the edge, trusted inside."""
+
+import re
+from typing import NewType
+
+from bundles.core.errors import Invalid
+
+Product = NewType("Product", str)
+ArtifactPath = NewType("ArtifactPath", str)
+
+MAX_PATH_BYTES = 512
+MAX_PATH_DEPTH = 32
+
+_NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
+_PRODUCT = re.compile(rf"(?:@{_NAME}/)?{_NAME}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+
+
+def parse_product(text: str) -> Product:
+    """An SDK's name (`posthog-js`) or a tenant's content bundle (`@tenant/name`).
+
+    `.json` at the end is refused, since `/t/{tenant}/{product}.json` is the resolution's URL.
+    """
+    if not _PRODUCT.fullmatch(text) or text.endswith(".json"):
+        raise Invalid(
+            f"{text!r} is not a product name: use 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning and ending"
+            " with a letter or digit and not ending in '.json', optionally after '@tenant/'"
+        )
+    return Product(text)
+
+
+def parse_artifact_path(text: str) -> ArtifactPath:
+    """A file's place inside its build: relative, with '/' between segments, and never out of the build."""
+    segments = text.split("/")
+    fault = None
+    if not text:
+        fault = "it is empty"
+    elif text.startswith("/"):
+        fault = "it is absolute"
+    elif "\\" in text:
+        fault = "it holds a backslash"
+    elif _CONTROL.search(text):
+        fault = "it holds a control character"
+    elif any(segment in ("", ".", "..") for segment in segments):
+        fault = "it has an empty, '.' or '..' segment"
+    elif len(segments) > MAX_PATH_DEPTH or len(text.encode("utf-8", "replace")) > MAX_PATH_BYTES:
+        fault = f"it is longer than {MAX_PATH_BYTES} bytes or deeper than {MAX_PATH_DEPTH} folders"
+    elif not _is_encodable(text):
+        fault = "it is not valid UTF-8"
+    if fault:
+        raise Invalid(f"{text!r} can't be an artifact's path: {fault}")
+    return ArtifactPath(text)
+
+
+def _is_encodable(text: str) -> bool:
+    """False for the lone surrogates that Python makes of a file name that is not UTF-8."""
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)

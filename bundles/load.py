@@ -1,0 +1,18 @@
+"""Read a build's manifest and believe it only once its signature holds."""
+
+from bundles.core.envelope import TrustedKeys, unseal
+from bundles.core.manifest import PAYLOAD_TYPE, Manifest, decode_manifest
+from bundles.core.names import Product
+from bundles.core.version import Version
+from bundles.ports import BuildReader
+
+
+async def load_build(
+    store: BuildReader, trusted: TrustedKeys, product: Product, version: Version
+) -> Manifest | None:
+    """The verified manifest of a build, or None when it was never published."""
+    sealed = await store.read_manifest(product, version)
+    if sealed is None:
+        return None
+    payload = unseal(PAYLOAD_TYPE, sealed, trusted, f"the manifest of {product}@{version}")
+    return decode_manifest(payload, product, version)

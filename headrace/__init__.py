@@ -1,0 +1,1 @@
+"""The composition root: the `headrace` command, which joins bundles, release and origin to real parts."""

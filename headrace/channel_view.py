@@ -1,0 +1,96 @@
+"""A channel as its users see it: in JSON, and as a few lines of text."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from rich.console import Console
+
+from bundles.core.names import Product
+from bundles.core.version import Version
+from release.core.names import Channel, Tenant
+from release.core.plan import Stage
+from release.core.routing import ChannelState, Progress, Rollout
+
+
+class StageView(msgspec.Struct, frozen=True):
+    """A stage: its name, its share in percent, and its bake time in seconds (null where a person promotes)."""
+
+    name: str
+    percent: float
+    bake_seconds: int | None
+
+
+class RolloutView(msgspec.Struct, frozen=True):
+    """A live rollout. `stage` counts from 0; times are RFC 3339 in UTC."""
+
+    candidate: Version
+    progress: Progress
+    stage: int
+    stages: tuple[StageView, ...]
+    canary_tenants: tuple[Tenant, ...]
+    stage_since: str
+    promoted_at: str | None
+
+
+class ChannelView(msgspec.Struct, frozen=True):
+    """A channel at a revision of the routing table."""
+
+    product: Product
+    channel: Channel
+    revision: int
+    stable: Version | None
+    earlier: tuple[Version, ...]
+    rollout: RolloutView | None
+
+
+def view_channel(product: Product, channel: Channel, revision: int, state: ChannelState) -> ChannelView:
+    """The channel for its users; `earlier` has the newest first."""
+    return ChannelView(
+        product=product,
+        channel=channel,
+        revision=revision,
+        stable=state.stable,
+        earlier=state.history[-2::-1],
+        rollout=None if state.rollout is None else _view_rollout(state.rollout),
+    )
+
+
+def _view_rollout(rollout: Rollout) -> RolloutView:
+    return RolloutView(
+        candidate=rollout.candidate,
+        progress=rollout.progress,
+        stage=rollout.stage_index,
+        stages=tuple(_view_stage(stage) for stage in rollout.plan.stages),
+        canary_tenants=rollout.plan.canary_tenants,
+        stage_since=format_time(rollout.stage_since),
+        promoted_at=None if rollout.bakes_until is None else format_time(rollout.bakes_until),
+    )
+
+
+def _view_stage(stage: Stage) -> StageView:
+    return StageView(name=str(stage), percent=stage.share / 100, bake_seconds=stage.bake_seconds)
+
+
+def format_time(seconds: int) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def draw_channel(console: Console, view: ChannelView) -> None:
+    """The channel in two or three lines."""
+    console.print(
+        f"{view.product} {view.channel}: {view.stable or 'no stable build yet'} (revision {view.revision})"
+    )
+    if view.earlier:
+        console.print(f"earlier: {', '.join(view.earlier[:5])}")
+    if view.rollout is not None:
+        _draw_rollout(console, view.rollout)
+
+
+def _draw_rollout(console: Console, rollout: RolloutView) -> None:
+    walked = " > ".join(
+        f"({stage.name})" if place == rollout.stage else stage.name for place, stage in enumerate(rollout.stages)
+    )
+    console.print(f"rollout: {rollout.candidate} {rollout.progress}: {walked} > done")
+    if rollout.promoted_at is not None:
+        console.print(f"promoted by the controller at {rollout.promoted_at}")

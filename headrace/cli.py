@@ -1,0 +1,31 @@
+"""The `headrace` command: joins the verbs, and turns faults into one line and an exit code."""
+
+import typer
+
+from bundles.core.errors import HeadraceError
+from headrace.terminal import exit_with
+from headrace.verbs import block, controller, demo, pin, publish, rollout, serve, why
+
+app = typer.Typer(
+    name="headrace",
+    help="An async CDN origin and release manager for JavaScript SDKs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command(epilog=publish.EPILOG)(publish.publish)
+app.add_typer(rollout.app, name="rollout")
+app.command(epilog=rollout.ROLLBACK_EPILOG)(rollout.rollback)
+app.add_typer(pin.app, name="pin")
+app.add_typer(block.app, name="block")
+app.command(epilog=why.EPILOG)(why.why)
+app.command(epilog=serve.EPILOG)(serve.serve)
+app.command(epilog=controller.EPILOG)(controller.controller)
+app.command(epilog=demo.EPILOG)(demo.demo)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except HeadraceError as fault:
+        exit_with(fault)

@@ -1,0 +1,44 @@
+"""The options that several verbs have in common, each declared once."""
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path,
+    typer.Option("--data", envvar="HEADRACE_DATA", help="The folder of keys, builds, database and snapshots."),
+]
+DEFAULT_DATA = Path(".headrace")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="A product, as in posthog-js.")]
+VersionText = Annotated[str, typer.Argument(metavar="VERSION", help="An exact version, as in 1.4.2.")]
+TenantId = Annotated[str, typer.Argument(metavar="TENANT", help="A customer's id.")]
+ChannelName = Annotated[str, typer.Option("--channel", help="The channel to change.")]
+EnvironmentName = Annotated[str, typer.Option("--environment", help="One of the tenant's environments.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
+Actor = Annotated[
+    str | None,
+    typer.Option("--actor", envvar="HEADRACE_ACTOR", help="Who; kept in the audit trail. Else the login name."),
+]
+ExpectRevision = Annotated[
+    int | None,
+    typer.Option("--expect-revision", help="Change only if the routing table is at this revision (else exit 5)."),
+]
+
+
+def actor_or_login(actor: str | None) -> str:
+    """The actor that was named, or who is logged in."""
+    if actor:
+        return actor
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no login name, as in some containers
+        return "unknown"
+
+
+def example(*lines: str) -> str:
+    """The examples at the end of a verb's help."""
+    return "Example: " + "  ".join(lines)

@@ -1,0 +1,59 @@
+"""What every verb shares with its user: the payload on stdout, all else on stderr, and the exit codes."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import msgspec
+from rich.console import Console
+
+from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid, Refused
+
+
+class Exit(IntEnum):
+    """The exit codes of every verb."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    CONFLICT = 5
+
+
+_BY_FAULT: dict[type[HeadraceError], Exit] = {
+    Failed: Exit.FAILED,
+    Invalid: Exit.USAGE,
+    Refused: Exit.REFUSED,
+    Conflict: Exit.CONFLICT,
+}
+
+
+def exit_with(fault: HeadraceError) -> None:
+    """One line on stderr, and the fault's exit code."""
+    line = " ".join(str(fault).split())
+    sys.stderr.write(f"headrace: {line.encode('utf-8', 'backslashreplace').decode()}\n")
+    sys.exit(_BY_FAULT[type(fault)])
+
+
+def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> None:
+    """The verb's payload on stdout: as JSON, or as `draw` puts it for a person."""
+    if as_json:
+        encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
+        sys.stdout.write(encoded.decode() + "\n")
+    else:
+        draw(Console(highlight=False, soft_wrap=True))
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr where that is a terminal, else nothing. Yields what to call after each piece of work."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,121 @@
+"""`headrace why`."""
+
+import anyio
+import msgspec
+from rich.console import Console
+
+from bundles.core.names import parse_product
+from headrace import wiring
+from headrace.channel_view import format_time
+from headrace.options import (
+    DEFAULT_DATA,
+    AsJson,
+    ChannelName,
+    Data,
+    EnvironmentName,
+    ProductName,
+    TenantId,
+    example,
+)
+from headrace.terminal import show
+from release.adapters.system_clock import SystemClock
+from release.core.bucket import format_share, fraction_of
+from release.core.names import PRODUCTION, STABLE, parse_channel, parse_environment, parse_tenant
+from release.core.resolve import Passed, Reason
+from release.why import Explanation, explain
+
+EPILOG = example("headrace why acme posthog-js")
+
+_PASSED = {
+    Passed.PIN_EXPIRED: "its pin has expired",
+    Passed.PIN_BLOCKED: "its pin names a blocked build",
+    Passed.PIN_UNSATISFIABLE: "no released build is in its pin's range",
+    Passed.CANDIDATE_BLOCKED: "the candidate is blocked",
+    Passed.STABLE_BLOCKED: "the stable build is blocked",
+}
+
+
+class Why(msgspec.Struct, frozen=True):
+    """The answer of `headrace why`. `bucket` lies in [0, 1); `next_change` is RFC 3339 in UTC."""
+
+    product: str
+    tenant: str
+    environment: str
+    channel: str
+    revision: int
+    version: str | None
+    reason: Reason
+    rule: str
+    passed: tuple[Passed, ...]
+    bucket: float | None
+    next_change: str | None
+
+
+def why(
+    tenant: TenantId,
+    product: ProductName,
+    environment: EnvironmentName = PRODUCTION,
+    channel: ChannelName = STABLE,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Say which build a tenant gets, and which rule chose it."""
+    parsed = (
+        parse_product(product),
+        parse_tenant(tenant),
+        parse_environment(environment),
+        parse_channel(channel),
+    )
+
+    async def run() -> Explanation:
+        return await explain(wiring.snapshots(data), wiring.trusted_keys(data), SystemClock(), *parsed)
+
+    explanation = anyio.run(run)
+    resolution = explanation.resolution
+    answer = Why(
+        product=product,
+        tenant=tenant,
+        environment=environment,
+        channel=channel,
+        revision=explanation.revision,
+        version=resolution.build,
+        reason=resolution.reason,
+        rule=_rule(explanation),
+        passed=resolution.passed,
+        bucket=None if resolution.bucket is None else fraction_of(resolution.bucket),
+        next_change=None if resolution.next_change is None else format_time(resolution.next_change),
+    )
+    show(answer, as_json, lambda console: _draw(console, answer))
+
+
+def _rule(explanation: Explanation) -> str:
+    """The rule that chose, in words."""
+    channel, pin = explanation.channel, explanation.pin
+    stage = channel.rollout.stage if channel.rollout else None
+    match explanation.resolution.reason:
+        case Reason.PIN if pin is not None:
+            return f"pinned to {pin.target.text} by {pin.author}" + (f": {pin.reason}" if pin.reason else "")
+        case Reason.STAGING:
+            return "a staging environment gets the candidate from a rollout's start"
+        case Reason.CANARY:
+            return "a canary tenant of the rollout"
+        case Reason.COHORT if stage is not None:
+            return f"its bucket is below the rollout's {format_share(stage.share)}"
+        case Reason.EARLIER_STABLE:
+            return "the newest earlier stable build that is not blocked"
+        case Reason.NOTHING:
+            return "no build is released to it"
+        case _:
+            return "the channel's stable build"
+
+
+def _draw(console: Console, answer: Why) -> None:
+    console.print(f"{answer.tenant} ({answer.environment}) gets {answer.product}@{answer.version or 'nothing'}")
+    console.print(f"because: {answer.rule} [{answer.reason}]", markup=False)
+    for passed in answer.passed:
+        console.print(f"passed over: {_PASSED[passed]}")
+    if answer.bucket is not None:
+        console.print(f"bucket: {answer.bucket:.6f}")
+    if answer.next_change is not None:
+        console.print(f"may change by itself at {answer.next_change}")
+    console.print(f"revision: {answer.revision}")

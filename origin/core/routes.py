@@ -1,0 +1,117 @@
+"""What the routing table says of a target: a redirect, a resolution, or that nobody may have it."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import msgspec
+
+from bundles.core.names import Product
+from bundles.core.version import Version
+from origin.core.faults import HttpFault, not_found, unavailable
+from origin.core.headers import exact_url
+from origin.core.prepared import FileLink
+from origin.core.target import ExactFile, MovingFile, TenantFile, TenantResolution
+from release.core.names import STABLE, Environment, Tenant
+from release.core.resolve import Passed, Reason, Resolution, resolve_channel, resolve_range, resolve_tenant
+from release.core.routing import ProductRoutes, RoutingTable
+
+
+class Redirect(msgspec.Struct, frozen=True):
+    """The exact URL that a moving one stands for now, and the cache tags to purge it by."""
+
+    location: str
+    tags: tuple[str, ...]
+
+
+class ResolutionDocument(msgspec.Struct, frozen=True, omit_defaults=False):
+    """The body of `/t/{tenant}/{product}.json`. `next_change` is in UTC by RFC 3339, or null."""
+
+    product: Product
+    tenant: Tenant
+    environment: Environment
+    version: Version
+    reason: Reason
+    passed: tuple[Passed, ...]
+    next_change: str | None
+    revision: int
+    files: tuple[FileLink, ...]
+
+
+def refuse_blocked(table: RoutingTable | None, target: ExactFile) -> None:
+    """Raises 410 for a build that nobody may get."""
+    routes = None if table is None else table.products.get(target.product)
+    if routes is not None and target.version in routes.blocks:
+        raise HttpFault(HTTPStatus.GONE, f"{target.product}@{target.version} is blocked: nobody may get it")
+
+
+def redirect(table: RoutingTable | None, target: MovingFile | TenantFile, now: int) -> Redirect:
+    """Where a moving URL points now. Raises 404 for what resolves to nothing, 503 before the first snapshot."""
+    routes = _routes(table, target.product)
+    if isinstance(target, TenantFile):
+        version = _build(resolve_tenant(routes, target.tenant, target.environment, now=now), target.product)
+        tags = tenant_tags(target.tenant, target.product)
+    elif target.channel is not None and target.channel in routes.channels:
+        version = _build(resolve_channel(routes, target.channel), target.product)
+        tags = f"product:{target.product}", f"channel:{target.product}/{target.channel}"
+    elif target.range is not None:
+        version = _build(resolve_range(routes, target.range), target.product)
+        tags = f"product:{target.product}", *_range_tags(routes, target.product)
+    else:
+        raise not_found(f"{target.product} has no channel {target.channel!r}")
+    return Redirect(exact_url(target.product, version, target.path), tuple(tags))
+
+
+def resolution(table: RoutingTable | None, target: TenantResolution, now: int) -> tuple[Version, Resolution]:
+    """The build that a tenant gets, and the whole resolution. Raises as `redirect` does."""
+    routes = _routes(table, target.product)
+    resolved = resolve_tenant(routes, target.tenant, target.environment, STABLE, now=now)
+    return _build(resolved, target.product), resolved
+
+
+def resolution_document(
+    target: TenantResolution,
+    version: Version,
+    resolved: Resolution,
+    revision: int,
+    files: tuple[FileLink, ...],
+) -> bytes:
+    """The resolution's JSON."""
+    changes = resolved.next_change
+    return msgspec.json.encode(
+        ResolutionDocument(
+            product=target.product,
+            tenant=target.tenant,
+            environment=target.environment,
+            version=version,
+            reason=resolved.reason,
+            passed=resolved.passed,
+            next_change=None if changes is None else datetime.fromtimestamp(changes, UTC).isoformat(),
+            revision=revision,
+            files=files,
+        )
+    )
+
+
+def tenant_tags(tenant: Tenant, product: Product) -> tuple[str, ...]:
+    """The cache tags of what one tenant gets of one product."""
+    return f"product:{product}", f"tenant:{tenant}"
+
+
+def _range_tags(routes: ProductRoutes, product: Product) -> Iterable[str]:
+    return (f"channel:{product}/{name}" for name in sorted(routes.channels))
+
+
+def _routes(table: RoutingTable | None, product: Product) -> ProductRoutes:
+    if table is None:
+        raise unavailable("this origin has no verified snapshot yet")
+    routes = table.products.get(product)
+    if routes is None:
+        raise not_found(f"nothing of a product {product!r} has been released")
+    return routes
+
+
+def _build(resolved: Resolution, product: Product) -> Version:
+    if resolved.build is None:
+        raise not_found(f"no build of {product} is released to you")
+    return resolved.build

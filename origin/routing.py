@@ -1,0 +1,62 @@
+"""The routing table in force: the newest snapshot that verified. It never goes back, and survives restarts."""
+
+import structlog
+
+from bundles.core.envelope import TrustedKeys, unseal
+from bundles.core.errors import Failed
+from origin.ports import KeptSnapshot, SnapshotFeed
+from release.core.routing import RoutingTable
+from release.core.snapshot import PAYLOAD_TYPE, decode_table
+
+_log = structlog.get_logger()
+
+
+class Routing:
+    """Follows a feed of snapshots. What does not verify, or is older, changes nothing and is logged."""
+
+    def __init__(self, feed: SnapshotFeed, kept: KeptSnapshot, trusted: TrustedKeys) -> None:
+        self._feed = feed
+        self._kept = kept
+        self._trusted = trusted
+        self.table: RoutingTable | None = None
+
+    async def start(self) -> None:
+        """Take the newer of the origin's own copy and the feed's snapshot."""
+        kept = await self._kept.read()
+        if kept is not None:
+            self._adopt(kept)
+        await self.refresh()
+
+    async def follow(self) -> None:
+        """Take each new snapshot, until cancelled."""
+        async for _ in self._feed.changes():
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Look at the feed once."""
+        sealed = await self._feed.read()
+        if sealed is not None and self._adopt(sealed):
+            await self._keep(sealed)
+
+    def _adopt(self, sealed: bytes) -> bool:
+        try:
+            table = decode_table(unseal(PAYLOAD_TYPE, sealed, self._trusted, "the snapshot"))
+        except Failed as error:
+            _log.error("snapshot refused", why=str(error), revision_in_force=self._revision())
+            return False
+        if self.table is not None and table.revision <= self.table.revision:
+            if table.revision < self.table.revision:
+                _log.error("snapshot refused", why="older than the one in force", revision=table.revision)
+            return False
+        self.table = table
+        _log.info("snapshot adopted", revision=table.revision)
+        return True
+
+    async def _keep(self, sealed: bytes) -> None:
+        try:
+            await self._kept.write(sealed)
+        except Failed as error:
+            _log.error("snapshot not kept", why=str(error))
+
+    def _revision(self) -> int | None:
+        return None if self.table is None else self.table.revision

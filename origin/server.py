@@ -1,0 +1,109 @@
+"""Run the origin: uvicorn on the data plane's port and on the probes', until a signal asks it to stop."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from bundles.core.envelope import TrustedKeys
+from bundles.core.errors import Failed
+from bundles.ports import BuildReader
+from origin.app import data_plane, probes
+from origin.bodies import Bodies
+from origin.library import Library
+from origin.ports import Clock, KeptSnapshot, SnapshotFeed
+from origin.routing import Routing
+from origin.service import Service
+
+_log = structlog.get_logger()
+
+_BACKLOG = 2048
+_DRAIN_SECONDS = 10
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one. Raises `Failed` where it can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise Failed(
+            f"can't listen on {host}:{port}: {error.strerror}. Stop what uses the port, or choose another"
+        ) from None
+    return listener
+
+
+async def serve(
+    feed: SnapshotFeed,
+    kept: KeptSnapshot,
+    store: BuildReader,
+    trusted: TrustedKeys,
+    clock: Clock,
+    listeners: tuple[socket.socket, socket.socket],
+    cache_bytes: int,
+) -> None:
+    """Serve the data plane on the first listener and the probes on the second, until SIGINT or SIGTERM."""
+    routing = Routing(feed, kept, trusted)
+    await routing.start()
+    service = Service(routing, Library(store, trusted), Bodies(store, cache_bytes), clock)
+    servers = [_Server(data_plane(service)), _Server(probes(routing))]
+    with _stopping(servers):
+        following = asyncio.create_task(routing.follow())
+        addresses = [f"{host}:{port}" for host, port, *_ in (listener.getsockname() for listener in listeners)]
+        _log.info("origin listening", address=addresses[0], probes=addresses[1])
+        async with asyncio.TaskGroup() as group:
+            for server, listener in zip(servers, listeners, strict=True):
+                group.create_task(server.serve(sockets=[listener]))
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+    _log.info("origin stopped")
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to its caller: two of them run side by side here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _stopping(servers: list[_Server]) -> Iterator[None]:
+    """Within it, SIGINT and SIGTERM let the servers finish what they have begun."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,1 @@
+"""The control plane: decides which build each tenant gets, and moves that in small, undoable steps."""

@@ -1,0 +1,48 @@
+"""The control database's tables. Documents are JSON of the core's types; what is searched by is a column."""
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
+
+VERSION = "0001"
+"""The newest step in `migrations`; written here too, so that most starts need not load alembic."""
+
+metadata = MetaData()
+
+revisions = Table(
+    "current_revision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+channels = Table(
+    "channels",
+    metadata,
+    Column("product", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("state", Text, nullable=False),
+)
+pins = Table(
+    "pins",
+    metadata,
+    Column("product", String, primary_key=True),
+    Column("tenant", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("pin", Text, nullable=False),
+)
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("product", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    Column("block", Text, nullable=False),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("verb", String, nullable=False),
+    Column("product", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("reason", String, nullable=False),
+)

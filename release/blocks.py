@@ -1,0 +1,33 @@
+"""Blocks: a build that nobody may get, pinned or not."""
+
+from collections.abc import Mapping
+
+from bundles.core.errors import Invalid
+from bundles.core.names import Product
+from bundles.core.version import Version
+from release.change import Author, Control, Subject
+from release.core.routing import Block
+
+
+async def set_block(control: Control, product: Product, version: Version, author: Author) -> None:
+    """Block a published build, at once and everywhere. Raises `Invalid` for an unknown build."""
+    await control.require_build(product, version)
+    async with control.change(Subject("block-set", product, version), author) as transaction:
+        await transaction.save_block(product, version, Block(author=author.actor, reason=author.reason))
+
+
+async def clear_block(control: Control, product: Product, version: Version, author: Author) -> None:
+    """Take a block away. Raises `Invalid` where there is none."""
+    async with control.change(Subject("block-clear", product, version), author) as transaction:
+        if version not in await transaction.blocks(product):
+            raise Invalid(f"{product}@{version} is not blocked")
+        await transaction.save_block(product, version, None)
+
+
+async def list_blocks(control: Control, product: Product) -> Mapping[Version, Block]:
+    """The product's blocked builds. Raises `Invalid` for an unknown product."""
+    async with control.ledger.transaction() as transaction:
+        blocks = await transaction.blocks(product)
+    if not blocks and not await control.builds.versions(product):
+        raise await control.unknown_product(product)
+    return blocks

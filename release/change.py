@@ -1,0 +1,104 @@
+"""The one way in which the routing table is changed: state and audit row in one transaction, then the snapshot."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bundles.core.envelope import TrustedKeys
+from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid
+from bundles.core.names import Product
+from bundles.core.version import Version
+from bundles.load import load_build
+from bundles.ports import BuildReader
+from release.core.routing import MAX_REASON_LENGTH
+from release.ports import Change, Clock, Ledger, SnapshotStore, Transaction
+from release.snapshot import sync_snapshot
+
+MAX_ACTOR_LENGTH = 100
+
+
+class Author(msgspec.Struct, frozen=True):
+    """Who asks for a change and why; with `expected_revision`, only if nothing has changed since that was read."""
+
+    actor: str
+    reason: str = ""
+    expected_revision: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.actor) <= MAX_ACTOR_LENGTH:
+            raise Invalid(f"an actor's name has 1 to {MAX_ACTOR_LENGTH} characters")
+        if len(self.reason) > MAX_REASON_LENGTH:
+            raise Invalid(f"a reason has at most {MAX_REASON_LENGTH} characters")
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What a change is about: its verb, its product and the thing of it that changes."""
+
+    verb: str
+    product: Product
+    name: str
+
+
+class Control(msgspec.Struct, frozen=True):
+    """The real parts that the control plane's use cases work with."""
+
+    ledger: Ledger
+    snapshots: SnapshotStore
+    builds: BuildReader
+    clock: Clock
+    signing_key: Ed25519PrivateKey
+    trusted: TrustedKeys
+
+    @asynccontextmanager
+    async def change(self, subject: Subject, author: Author) -> AsyncIterator[Transaction]:
+        """A transaction that ends with the audit row, the next revision and a new snapshot.
+
+        Raises `Conflict` where the author expected another revision. Where it raises, nothing is changed, but for
+        a `Failed` that says the change is committed: the snapshot is then written by the next change or start.
+        """
+        async with self.ledger.transaction() as transaction:
+            await _check_revision(transaction, author)
+            yield transaction
+            revision = await transaction.record(
+                Change(
+                    at=self.clock.now(),
+                    actor=author.actor,
+                    verb=subject.verb,
+                    product=subject.product,
+                    subject=subject.name,
+                    reason=author.reason,
+                )
+            )
+        try:
+            await sync_snapshot(self.ledger, self.snapshots, self.signing_key, self.trusted)
+        except HeadraceError as error:
+            raise Failed(
+                f"revision {revision} is committed, but origins can't see it yet: {error}. The controller writes"
+                " the snapshot as soon as it can"
+            ) from None
+
+    async def require_build(self, product: Product, version: Version) -> None:
+        """Raises `Invalid` for a build that was never published, `Failed` for one whose signature is wrong."""
+        if await load_build(self.builds, self.trusted, product, version) is not None:
+            return
+        versions = await self.builds.versions(product)
+        if versions:
+            newest = ", ".join(reversed(versions[-5:]))
+            raise Invalid(f"there is no build {product}@{version}; the newest published are: {newest}")
+        raise await self.unknown_product(product)
+
+    async def unknown_product(self, product: Product) -> Invalid:
+        """The error for a product that nothing is known of, with those that are known."""
+        known = ", ".join((await self.builds.products())[:10]) or "none: publish a build first"
+        return Invalid(f"unknown product {product!r}; known are {known}")
+
+
+async def _check_revision(transaction: Transaction, author: Author) -> None:
+    revision = await transaction.revision()
+    if author.expected_revision is not None and author.expected_revision != revision:
+        raise Conflict(
+            f"the routing table is at revision {revision}, not {author.expected_revision}: look at what changed,"
+            " then try again"
+        )

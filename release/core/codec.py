@@ -1,0 +1,31 @@
+"""The core's types as JSON documents, in the snapshot and in the ledger alike."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from bundles.core.version import Range
+
+T = TypeVar("T")
+
+
+def encode_document(value: object) -> bytes:
+    """Canonical JSON: sorted keys, no white space."""
+    return msgspec.json.encode(value, order="sorted", enc_hook=_encode_range)
+
+
+def decode_document(document: bytes | str, kind: type[T]) -> T:
+    """The value, with all its invariants checked. Raises `msgspec.ValidationError` or `msgspec.DecodeError`."""
+    return msgspec.json.decode(document, type=kind, dec_hook=_decode_range)
+
+
+def _encode_range(value: Any) -> str:
+    if isinstance(value, Range):
+        return value.text
+    raise NotImplementedError(type(value))
+
+
+def _decode_range(wanted: type, value: Any) -> Range:
+    if wanted is Range and isinstance(value, str):
+        return Range(value)
+    raise NotImplementedError(wanted)

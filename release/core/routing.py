@@ -1,0 +1,129 @@
+"""The routing table: what every resolution is decided from. Times are whole seconds since the Unix epoch."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from bundles.core.errors import Invalid
+from bundles.core.names import Product
+from bundles.core.version import Range, Version, parse_version, precedence
+from release.core.names import Channel, Environment, Tenant, parse_environment, parse_tenant, serves_ranges
+from release.core.plan import Plan, Stage
+
+MAX_HISTORY = 1_000
+MAX_REASON_LENGTH = 500
+
+
+class Progress(StrEnum):
+    """Whether a live rollout may be promoted."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+
+
+class Rollout(msgspec.Struct, frozen=True):
+    """A candidate on its way through a plan. It lives until it is done, aborted or rolled back."""
+
+    candidate: Version
+    plan: Plan
+    salt: str
+    stage_index: int
+    stage_since: int
+    progress: Progress = Progress.RUNNING
+
+    def __post_init__(self) -> None:
+        parse_version(self.candidate)
+        if not 0 <= self.stage_index < len(self.plan.stages):
+            raise Invalid(f"a rollout of {len(self.plan.stages)} stages can't be at stage {self.stage_index}")
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that the rollout is at."""
+        return self.plan.stages[self.stage_index]
+
+    @property
+    def bakes_until(self) -> int | None:
+        """When the controller will promote it, or None where a person must."""
+        if self.progress is Progress.PAUSED or self.stage.bake_seconds is None:
+            return None
+        return self.stage_since + self.stage.bake_seconds
+
+
+class ChannelState(msgspec.Struct, frozen=True):
+    """A channel: the builds that were its stable build, oldest first and the last one in force, and its rollout.
+
+    A build that was rolled back is not in `history`: what was undone is chosen by nobody.
+    """
+
+    history: tuple[Version, ...] = ()
+    rollout: Rollout | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.history) > MAX_HISTORY:
+            raise Invalid(f"a channel keeps at most {MAX_HISTORY} earlier builds")
+        for version in self.history:
+            parse_version(version)
+
+    @property
+    def stable(self) -> Version | None:
+        """The stable build; None until the channel's first rollout is done."""
+        return self.history[-1] if self.history else None
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """A customer's choice of build, exact or by range, until `expires_at` if that is set."""
+
+    target: Range
+    author: str
+    reason: str
+    expires_at: int | None = None
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Why nobody may get a build."""
+
+    author: str
+    reason: str
+
+
+class PinKey(msgspec.Struct, frozen=True, order=True):
+    """Whose pin it is. Written as `tenant~environment` in the routing table."""
+
+    tenant: Tenant
+    environment: Environment
+
+    def __str__(self) -> str:
+        return f"{self.tenant}~{self.environment}"
+
+
+def parse_pin_key(text: str) -> PinKey:
+    """The key from its written form."""
+    tenant, _, environment = text.partition("~")
+    return PinKey(parse_tenant(tenant), parse_environment(environment))
+
+
+class ProductRoutes(msgspec.Struct, frozen=True):
+    """All that decides one product: its channels, its pins by `tenant~environment`, and its blocked builds."""
+
+    channels: Mapping[Channel, ChannelState] = {}
+    pins: Mapping[str, Pin] = {}
+    blocks: Mapping[Version, Block] = {}
+
+    def released(self) -> list[Version]:
+        """The builds a range may choose, the newest first: stable ones, now or once, and never undone."""
+        versions = {
+            version
+            for name, channel in self.channels.items()
+            if serves_ranges(name)
+            for version in channel.history
+            if version not in self.blocks
+        }
+        return sorted(versions, key=precedence, reverse=True)
+
+
+class RoutingTable(msgspec.Struct, frozen=True):
+    """Every product's routes, at a revision that only grows."""
+
+    revision: int
+    products: Mapping[Product, ProductRoutes] = {}

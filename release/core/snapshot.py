@@ -1,0 +1,47 @@
+"""The routing table as bytes. One decoder, with the same limits, serves the controller before it signs and the
+origin before it adopts: what the one lets pass, the other can load.
+"""
+
+import msgspec
+
+from bundles.core.errors import Failed
+from bundles.core.names import parse_product
+from bundles.core.version import parse_version
+from release.core.codec import decode_document, encode_document
+from release.core.names import parse_channel
+from release.core.routing import RoutingTable, parse_pin_key
+
+PAYLOAD_TYPE = "application/vnd.headrace.routing.v1+json"
+MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024
+
+
+def encode_table(table: RoutingTable) -> bytes:
+    """Canonical JSON: sorted keys, no white space."""
+    return encode_document(table)
+
+
+def decode_table(payload: bytes) -> RoutingTable:
+    """The routing table, with every name, version and range in it checked. Raises `Failed`."""
+    if len(payload) > MAX_SNAPSHOT_BYTES:
+        raise Failed(
+            f"the routing table has {len(payload)} bytes; the most that is loaded is {MAX_SNAPSHOT_BYTES}"
+        )
+    try:
+        table = decode_document(payload, RoutingTable)
+        _check_names(table)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Failed(f"the routing table is damaged: {error}") from None
+    return table
+
+
+def _check_names(table: RoutingTable) -> None:
+    if table.revision < 0:
+        raise ValueError(f"a revision can't be {table.revision}")
+    for product, routes in table.products.items():
+        parse_product(product)
+        for channel in routes.channels:
+            parse_channel(channel)
+        for key in routes.pins:
+            parse_pin_key(key)
+        for version in routes.blocks:
+            parse_version(version)

@@ -1,0 +1,44 @@
+"""Bring the snapshot that origins read up to what the ledger says."""
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bundles.core.envelope import TrustedKeys, seal, unseal
+from bundles.core.errors import Failed
+from release.core.routing import RoutingTable
+from release.core.snapshot import PAYLOAD_TYPE, decode_table, encode_table
+from release.ports import Ledger, SnapshotStore
+
+
+async def sync_snapshot(
+    ledger: Ledger, snapshots: SnapshotStore, key: Ed25519PrivateKey, trusted: TrustedKeys
+) -> RoutingTable:
+    """Sign and write the ledger's routing table, unless the snapshot has its revision already.
+
+    It is read inside the lock, so that writers that finish out of order never put an older revision over a newer.
+    A snapshot that is ahead of the ledger (an old backup was restored) is left alone and raises `Failed`:
+    origins would refuse to go back.
+    """
+    async with snapshots.exclusive():
+        table = await ledger.table()
+        written = await _written_revision(snapshots, trusted)
+        if written is not None and written > table.revision:
+            raise Failed(
+                f"the snapshot is at revision {written}, the control database only at {table.revision}: it was"
+                " restored from an older backup; restore a newer one"
+            )
+        if written != table.revision:
+            payload = encode_table(table)
+            decode_table(payload)
+            await snapshots.replace(seal(PAYLOAD_TYPE, payload, key))
+        return table
+
+
+async def _written_revision(snapshots: SnapshotStore, trusted: TrustedKeys) -> int | None:
+    """The revision in force, or None where the snapshot is missing or damaged and must be written anew."""
+    sealed = await snapshots.read()
+    if sealed is None:
+        return None
+    try:
+        return decode_table(unseal(PAYLOAD_TYPE, sealed, trusted, "the snapshot")).revision
+    except Failed:
+        return None

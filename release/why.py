@@ -1,0 +1,47 @@
+"""Why a tenant gets the build it gets, from the snapshot that origins serve by."""
+
+import msgspec
+
+from bundles.core.envelope import TrustedKeys, unseal
+from bundles.core.errors import Invalid
+from bundles.core.names import Product
+from release.core.names import Channel, Environment, Tenant
+from release.core.resolve import Resolution, resolve_tenant
+from release.core.routing import ChannelState, Pin, PinKey
+from release.core.snapshot import PAYLOAD_TYPE, decode_table
+from release.ports import Clock, SnapshotStore
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """A resolution at a revision, with what it was decided from."""
+
+    revision: int
+    resolution: Resolution
+    pin: Pin | None
+    channel: ChannelState
+
+
+async def explain(
+    snapshots: SnapshotStore,
+    trusted: TrustedKeys,
+    clock: Clock,
+    product: Product,
+    tenant: Tenant,
+    environment: Environment,
+    channel: Channel,
+) -> Explanation:
+    """The resolution as an origin makes it. Raises `Invalid` where nothing of the product was released."""
+    sealed = await snapshots.read()
+    if sealed is None:
+        raise Invalid("nothing has been released yet: there is no snapshot")
+    table = decode_table(unseal(PAYLOAD_TYPE, sealed, trusted, "the snapshot"))
+    routes = table.products.get(product)
+    if routes is None:
+        known = ", ".join(sorted(table.products)[:10]) or "none yet"
+        raise Invalid(f"unknown product {product!r}: nothing of it was released; known are {known}")
+    return Explanation(
+        revision=table.revision,
+        resolution=resolve_tenant(routes, tenant, environment, channel, now=clock.now()),
+        pin=routes.pins.get(str(PinKey(tenant, environment))),
+        channel=routes.channels.get(channel, ChannelState()),
+    )
