@@ -1,0 +1,294 @@
+"""Changes, on a real SQLite database and a real disk: all or nothing, and never lost."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+import sqlalchemy as sa
+
+from bundles.adapters.directory import Directory
+from bundles.core.envelope import unseal
+from bundles.core.errors import Conflict, Failed, Invalid, Refused
+from bundles.core.names import Product
+from bundles.core.version import Range, Version
+from bundles.publish import publish
+from headrace import wiring
+from release.adapters import schema
+from release.adapters.migrations import newest_schema
+from release.advance import advance
+from release.blocks import clear_block, list_blocks, set_block
+from release.change import Author, Control
+from release.core.names import PRODUCTION, STABLE, Tenant
+from release.core.plan import parse_plan
+from release.core.routing import Pin, PinKey, RoutingTable
+from release.core.snapshot import PAYLOAD_TYPE, decode_table
+from release.core.transition import Pause, Promote, Rollback, Start
+from release.pins import clear_pin, list_pins, set_pin
+from release.rollouts import command_channel, read_channel
+from release.snapshot import sync_snapshot
+from tests.support.cli import write_build
+
+pytestmark = pytest.mark.anyio
+
+SDK = Product("sdk")
+ONE, TWO = Version("1.0.0"), Version("1.1.0")
+SAM = Author("sam", "because")
+ACME = PinKey(Tenant("acme"), PRODUCTION)
+
+
+def start(version: Version, stages: str = "staging,100", bake: str | None = None) -> Start:
+    return Start(candidate=version, plan=parse_plan(stages, [], bake), salt="salt")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+async def control(data: Path, tmp_path: Path) -> AsyncIterator[Control]:
+    """A control plane with two published builds."""
+    async with wiring.control(data) as opened:
+        for version in (ONE, TWO):
+            source = Directory(write_build(tmp_path / version, {"sdk.js": f"// {version}"}))
+            key = wiring.keys(data).signing_key()
+            await publish(wiring.store(data), key, opened.trusted, SDK, version, source, lambda _: None)
+        yield opened
+
+
+async def snapshot_of(control: Control) -> RoutingTable:
+    sealed = await control.snapshots.read()
+    assert sealed is not None
+    return decode_table(unseal(PAYLOAD_TYPE, sealed, control.trusted, "the snapshot"))
+
+
+async def released(control: Control) -> None:
+    await command_channel(control, SDK, STABLE, start(ONE, "100"), SAM)
+    await command_channel(control, SDK, STABLE, Promote(), SAM)
+
+
+async def test_each_change_is_one_revision_and_is_in_the_snapshot(control: Control) -> None:
+    revisions = []
+    for command in (start(ONE), Promote(), Promote(), start(TWO), Pause(), Rollback()):
+        changed = await command_channel(control, SDK, STABLE, command, SAM)
+        revisions.append(changed.revision)
+        table = await snapshot_of(control)
+        assert table.revision == changed.revision
+        assert table.products[SDK].channels[STABLE] == changed.state
+    assert revisions == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_refused_change_leaves_no_trace(control: Control) -> None:
+    await released(control)
+    before = await control.ledger.table()
+    with pytest.raises(Refused):
+        await command_channel(control, SDK, STABLE, Promote(), SAM)
+    assert await control.ledger.table() == before == await snapshot_of(control)
+
+
+async def test_a_change_on_an_old_view_is_a_conflict(control: Control) -> None:
+    await released(control)
+    with pytest.raises(Conflict, match="revision 2, not 1"):
+        await command_channel(control, SDK, STABLE, start(TWO), Author("sam", expected_revision=1))
+    changed = await command_channel(control, SDK, STABLE, start(TWO), Author("sam", expected_revision=2))
+    assert changed.revision == 3
+
+
+async def test_of_many_that_race_from_one_revision_exactly_one_wins(control: Control, data: Path) -> None:
+    await released(control)
+    results: list[str] = []
+
+    async def race() -> None:
+        async with wiring.control(data) as own:
+            try:
+                await command_channel(own, SDK, STABLE, start(TWO), Author("sam", expected_revision=2))
+            except Conflict:
+                results.append("conflict")
+            else:
+                results.append("won")
+
+    async with anyio.create_task_group() as group:
+        for _ in range(8):
+            group.start_soon(race)
+    assert sorted(results) == ["conflict"] * 7 + ["won"]
+    assert (await snapshot_of(control)).revision == 3
+
+
+async def test_changes_of_many_writers_are_all_kept_and_the_snapshot_has_the_last(
+    control: Control, data: Path
+) -> None:
+    async def pin_some(writer: int) -> None:
+        async with wiring.control(data) as own:
+            for n in range(5):
+                key = PinKey(Tenant(f"t{writer}-{n}"), PRODUCTION)
+                await set_pin(own, SDK, key, Pin(Range("1.0.0"), "sam", ""), SAM)
+
+    async with anyio.create_task_group() as group:
+        for writer in range(4):
+            group.start_soon(pin_some, writer)
+    table = await snapshot_of(control)
+    assert table.revision == 20
+    assert len(table.products[SDK].pins) == 20
+
+
+async def test_the_audit_row_says_who_what_and_why(control: Control, data: Path) -> None:
+    await released(control)
+    engine = sa.create_engine(f"sqlite:///{data / 'control.db'}")
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(schema.audit).order_by(schema.audit.c.revision)).mappings().all()
+    engine.dispose()
+    assert [(row["revision"], row["verb"], row["subject"]) for row in rows] == [
+        (1, "start", "stable"),
+        (2, "promote", "stable"),
+    ]
+    assert {(row["actor"], row["reason"], row["product"]) for row in rows} == {("sam", "because", "sdk")}
+
+
+async def test_a_crash_between_commit_and_snapshot_is_mended_by_the_controller(
+    control: Control, data: Path
+) -> None:
+    await released(control)
+    behind = await control.snapshots.read()
+    await command_channel(control, SDK, STABLE, start(TWO), SAM)
+    assert behind is not None
+    wiring.snapshot_file(data).write_bytes(behind)
+    await advance(control)
+    assert await snapshot_of(control) == await control.ledger.table()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"\x00" * 100])
+async def test_a_damaged_snapshot_is_written_anew(control: Control, data: Path, damage: bytes) -> None:
+    await released(control)
+    wiring.snapshot_file(data).write_bytes(damage)
+    await sync_snapshot(control.ledger, control.snapshots, control.signing_key, control.trusted)
+    assert await snapshot_of(control) == await control.ledger.table()
+
+
+async def test_a_database_older_than_its_snapshot_never_takes_the_snapshot_back(
+    control: Control, data: Path, tmp_path: Path
+) -> None:
+    await released(control)
+    ahead = await control.snapshots.read()
+    older = tmp_path / "older"
+    (older / "keys").parent.mkdir()
+    (data / "keys").rename(older / "keys")
+    (data / "snapshots").rename(older / "snapshots")
+    async with wiring.control(older) as restored:
+        with pytest.raises(Failed, match="older backup"):
+            await advance(restored)
+        assert await restored.snapshots.read() == ahead
+
+
+async def test_an_unwritable_snapshot_is_told_and_the_change_is_not_lost(control: Control, data: Path) -> None:
+    await released(control)
+    folder = data / "snapshots"
+    folder.rename(data / "away")
+    folder.write_text("no folder")
+    with pytest.raises(Failed, match="revision 3 is committed"):
+        await command_channel(control, SDK, STABLE, start(TWO), SAM)
+    folder.unlink()
+    (data / "away").rename(folder)
+    await advance(control)
+    assert (await snapshot_of(control)).revision == 3
+
+
+async def test_the_controller_promotes_what_has_baked_and_nothing_else(control: Control) -> None:
+    await released(control)
+    await command_channel(control, SDK, STABLE, start(TWO, "staging@0s,50,100"), SAM)
+    assert len(await advance(control)) == 1
+    waiting = await read_channel(control, SDK, STABLE)
+    assert waiting.state.rollout is not None
+    assert str(waiting.state.rollout.stage) == "50%"
+    assert await advance(control) == []
+    await command_channel(control, SDK, STABLE, Rollback(), SAM)
+    await command_channel(control, SDK, STABLE, start(TWO, "100", bake="0s"), SAM)
+    await command_channel(control, SDK, STABLE, Pause(), SAM)
+    assert await advance(control) == []
+
+
+async def test_a_blocked_candidate_is_not_promoted(control: Control) -> None:
+    await released(control)
+    await command_channel(control, SDK, STABLE, start(TWO, "100", bake="0s"), SAM)
+    await set_block(control, SDK, TWO, SAM)
+    assert await advance(control) == []
+    await clear_block(control, SDK, TWO, SAM)
+    assert len(await advance(control)) == 1
+
+
+async def test_pins_are_kept_listed_and_cleared(control: Control) -> None:
+    await released(control)
+    pin = Pin(Range("^1.0"), "sam", "tested")
+    await set_pin(control, SDK, ACME, pin, SAM)
+    assert await list_pins(control, SDK) == {"acme~production": pin}
+    assert (await snapshot_of(control)).products[SDK].pins == {"acme~production": pin}
+    assert await clear_pin(control, SDK, ACME, SAM) == pin
+    assert await list_pins(control, SDK) == {}
+    with pytest.raises(Invalid, match="has no pin"):
+        await clear_pin(control, SDK, ACME, SAM)
+
+
+async def test_a_pin_that_could_never_hold_is_refused(control: Control) -> None:
+    await released(control)
+    for target, fault, why in [
+        ("^9", Refused, "no released build"),
+        ("~1.1", Refused, "no released build"),
+        ("9.0.0", Invalid, "no build sdk@9.0.0"),
+    ]:
+        with pytest.raises(fault, match=why):
+            await set_pin(control, SDK, ACME, Pin(Range(target), "sam", ""), SAM)
+    with pytest.raises(Invalid, match="expired already"):
+        await set_pin(control, SDK, ACME, Pin(Range("1.0.0"), "sam", "", expires_at=1), SAM)
+    await set_block(control, SDK, TWO, SAM)
+    with pytest.raises(Refused, match="blocked"):
+        await set_pin(control, SDK, ACME, Pin(Range("1.1.0"), "sam", ""), SAM)
+    assert await list_pins(control, SDK) == {}
+
+
+async def test_blocks_are_kept_listed_and_cleared(control: Control) -> None:
+    await set_block(control, SDK, TWO, SAM)
+    assert list(await list_blocks(control, SDK)) == [TWO]
+    await clear_block(control, SDK, TWO, SAM)
+    assert not await list_blocks(control, SDK)
+    with pytest.raises(Invalid, match="is not blocked"):
+        await clear_block(control, SDK, TWO, SAM)
+    with pytest.raises(Invalid, match="no build"):
+        await set_block(control, SDK, Version("7.0.0"), SAM)
+
+
+async def test_a_build_whose_signature_is_wrong_is_not_rolled_out(control: Control, data: Path) -> None:
+    manifest = data / "store" / "builds" / "sdk" / "1.0.0.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"sig":"', b'"sig":"AAAA'))
+    with pytest.raises(Failed, match=r"not signed by a trusted key|damaged"):
+        await command_channel(control, SDK, STABLE, start(ONE), SAM)
+
+
+async def test_what_is_unknown_is_named_with_what_is_known(control: Control) -> None:
+    with pytest.raises(Invalid, match=r"unknown product 'nope'; known are sdk"):
+        await command_channel(control, Product("nope"), STABLE, start(ONE), SAM)
+    with pytest.raises(Invalid, match=r"no build sdk@3.0.0; the newest published are: 1.1.0, 1.0.0"):
+        await command_channel(control, SDK, STABLE, start(Version("3.0.0")), SAM)
+    with pytest.raises(Invalid, match="has no channel 'stable'"):
+        await command_channel(control, SDK, STABLE, Promote(), SAM)
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_database_of_a_newer_program_is_left_alone(data: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{data / 'control.db'}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(Failed, match="newer than this one"):
+        async with wiring.control(data):
+            pytest.fail("opened")
+
+
+@pytest.mark.usefixtures("control")
+async def test_the_schema_that_is_written_is_the_newest_migration(data: Path) -> None:
+    assert newest_schema() == schema.VERSION
+    engine = sa.create_engine(f"sqlite:///{data / 'control.db'}")
+    found = sa.inspect(engine)
+    for table in schema.metadata.sorted_tables:
+        columns = {column["name"]: column["nullable"] for column in found.get_columns(table.name)}
+        assert columns == {column.name: column.nullable for column in table.columns}
+    engine.dispose()

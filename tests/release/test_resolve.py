@@ -1,0 +1,165 @@
+"""Resolution: block > pin > rollout cohort > stable."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bundles.core.version import Range, Version
+from release.core.names import STABLE, STAGING, Channel, Environment, Tenant
+from release.core.plan import Plan, parse_plan
+from release.core.resolve import Passed, Reason, resolve_channel, resolve_range, resolve_tenant
+from release.core.routing import Block, ChannelState, Pin, ProductRoutes, Rollout
+from release.core.transition import Rollback, transition
+from tests.release.strategies import VERSIONS, pins, plans, tenants, versions
+
+ONE, TWO = Version("1.0.0"), Version("1.1.0")
+ACME = Tenant("acme")
+
+
+def rolling(plan: Plan, stage_index: int, salt: str = "salt") -> ChannelState:
+    return ChannelState((ONE,), Rollout(TWO, plan, salt, stage_index, stage_since=100))
+
+
+def routes(channel: ChannelState, **more: object) -> ProductRoutes:
+    return ProductRoutes(channels={STABLE: channel}, **more)  # type: ignore[arg-type]
+
+
+def pinned(target: str, expires_at: int | None = None, environment: str = "production") -> dict[str, Pin]:
+    return {f"acme~{environment}": Pin(Range(target), "sam", "tested", expires_at)}
+
+
+def blocks(*blocked: Version) -> dict[Version, Block]:
+    return {version: Block("sam", "leaks") for version in blocked}
+
+
+@given(plans(), tenants, st.data())
+def test_raising_a_percentage_never_moves_a_tenant_out(plan: Plan, tenant: Tenant, data: st.DataObject) -> None:
+    environment = data.draw(st.sampled_from([Environment("production"), STAGING, Environment("dev")]))
+    reached = False
+    for stage_index in range(len(plan.stages)):
+        resolution = resolve_tenant(routes(rolling(plan, stage_index)), tenant, environment, now=0)
+        assert not reached or resolution.build == TWO
+        reached = resolution.build == TWO
+    assert reached
+
+
+@pytest.mark.parametrize("percent", ["1", "5", "25", "50"])
+def test_the_share_of_tenants_on_the_candidate_is_within_sampling_error(percent: str) -> None:
+    table = routes(rolling(parse_plan(f"{percent},100", [], None), 0))
+    count, share = 20_000, float(percent) / 100
+    got = sum(resolve_tenant(table, Tenant(f"tenant{n}"), now=0).build == TWO for n in range(count))
+    assert abs(got - count * share) < 4 * math.sqrt(count * share * (1 - share))
+
+
+@given(plans(), tenants, versions, st.data())
+def test_an_exact_pin_always_wins_over_a_cohort(
+    plan: Plan, tenant: Tenant, target: Version, data: st.DataObject
+) -> None:
+    stage_index = data.draw(st.integers(0, len(plan.stages) - 1))
+    pin = {f"{tenant}~production": Pin(Range(target), "sam", "")}
+    resolution = resolve_tenant(routes(rolling(plan, stage_index), pins=pin), tenant, now=0)
+    assert (resolution.build, resolution.reason) == (target, Reason.PIN)
+
+
+@given(plans(), pins, st.sets(versions), st.lists(versions, unique=True), st.integers(0, 3_000), st.data())
+def test_nobody_ever_gets_a_blocked_build(
+    plan: Plan, pin: Pin, blocked: set[Version], history: list[Version], now: int, data: st.DataObject
+) -> None:
+    stage_index = data.draw(st.integers(0, len(plan.stages) - 1))
+    candidate = data.draw(versions)
+    channel = ChannelState(tuple(history), Rollout(candidate, plan, "salt", stage_index, 0))
+    table = routes(channel, pins={"acme~production": pin}, blocks=blocks(*blocked))
+    for environment in (Environment("production"), STAGING):
+        assert resolve_tenant(table, ACME, environment, now=now).build not in blocked
+    assert resolve_channel(table, STABLE).build not in blocked
+    assert resolve_range(table, Range("*")).build not in blocked
+
+
+def test_a_block_is_over_a_pin_and_the_answer_says_so() -> None:
+    table = routes(ChannelState((ONE,)), pins=pinned("1.1.0"), blocks=blocks(TWO))
+    resolution = resolve_tenant(table, ACME, now=0)
+    assert (resolution.build, resolution.reason) == (ONE, Reason.STABLE)
+    assert resolution.passed == (Passed.PIN_BLOCKED,)
+
+
+def test_an_expired_pin_falls_through_and_says_so() -> None:
+    table = routes(ChannelState((ONE,)), pins=pinned("1.1.0", expires_at=500))
+    assert resolve_tenant(table, ACME, now=499).build == TWO
+    assert resolve_tenant(table, ACME, now=499).next_change == 500
+    expired = resolve_tenant(table, ACME, now=500)
+    assert (expired.build, expired.passed) == (ONE, (Passed.PIN_EXPIRED,))
+
+
+def test_an_unsatisfiable_pin_falls_through_and_says_so() -> None:
+    resolution = resolve_tenant(routes(ChannelState((ONE,)), pins=pinned("^9")), ACME, now=0)
+    assert (resolution.build, resolution.passed) == (ONE, (Passed.PIN_UNSATISFIABLE,))
+
+
+def test_a_pin_holds_in_its_own_environment_only() -> None:
+    table = routes(ChannelState((ONE,)), pins=pinned("1.1.0", environment="staging"))
+    assert resolve_tenant(table, ACME, STAGING, now=0).build == TWO
+    assert resolve_tenant(table, ACME, now=0).build == ONE
+
+
+def test_a_range_takes_the_newest_released_build_and_never_a_candidate() -> None:
+    table = routes(ChannelState(VERSIONS[:3], Rollout(VERSIONS[5], parse_plan("100", [], None), "s", 0, 0)))
+    assert resolve_range(table, Range("^1.0")).build == VERSIONS[2]
+    assert resolve_range(table, Range("~1.1")).build == VERSIONS[1]
+    assert resolve_range(table, Range("^2")).build is None
+    range_pin = ProductRoutes(table.channels, pinned("^1.0"))
+    assert resolve_tenant(range_pin, ACME, now=0).build == VERSIONS[2]
+
+
+def test_a_range_never_reaches_into_a_preview_channel() -> None:
+    table = ProductRoutes(
+        {
+            STABLE: ChannelState((ONE,)),
+            Channel("next"): ChannelState((Version("1.9.0"),)),
+            Channel("2"): ChannelState((Version("2.0.0"),)),
+        }
+    )
+    assert resolve_range(table, Range("^1")).build == ONE
+    assert resolve_range(table, Range(">=1")).build == "2.0.0"
+
+
+def test_a_rolled_back_build_is_gone_from_ranges() -> None:
+    done = ChannelState((ONE, TWO))
+    assert resolve_range(routes(done), Range("^1")).build == TWO
+    assert resolve_range(routes(transition(done, Rollback(), (), 0)), Range("^1")).build == ONE
+
+
+def test_staging_environments_see_the_candidate_first_and_production_does_not() -> None:
+    table = routes(rolling(parse_plan("staging,100", [], None), 0))
+    assert resolve_tenant(table, ACME, STAGING, now=0).reason is Reason.STAGING
+    for n in range(200):
+        assert resolve_tenant(table, Tenant(f"t{n}"), now=0).build == ONE
+
+
+def test_only_named_canary_tenants_see_the_candidate_at_canary() -> None:
+    table = routes(rolling(parse_plan("canary,100", ["acme"], None), 0))
+    assert resolve_tenant(table, ACME, now=0).reason is Reason.CANARY
+    for n in range(200):
+        assert resolve_tenant(table, Tenant(f"t{n}"), now=0).build == ONE
+
+
+def test_who_names_no_tenant_gets_the_stable_build_until_the_rollout_is_done() -> None:
+    table = routes(rolling(parse_plan("100", [], None), 0))
+    assert resolve_channel(table, STABLE).build == ONE
+
+
+def test_a_blocked_stable_build_gives_way_to_the_one_before_it() -> None:
+    table = routes(ChannelState((ONE, TWO)), blocks=blocks(TWO))
+    resolution = resolve_tenant(table, ACME, now=0)
+    assert (resolution.build, resolution.reason) == (ONE, Reason.EARLIER_STABLE)
+    assert resolution.passed == (Passed.STABLE_BLOCKED,)
+
+
+def test_nothing_is_released_where_nothing_was_rolled_out() -> None:
+    assert resolve_tenant(ProductRoutes(), ACME, now=0).reason is Reason.NOTHING
+
+
+def test_the_next_change_is_when_the_stage_has_baked() -> None:
+    table = routes(rolling(parse_plan("5,100", [], "10m"), 0))
+    assert resolve_tenant(table, ACME, now=0).next_change == 700

@@ -1,0 +1,97 @@
+"""Long-running processes under test: the origin and the controller."""
+
+import json
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.cli import HEADRACE, environment
+
+PATIENCE_SECONDS = 30
+
+
+class Process:
+    """A process that logs JSON lines on stderr."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [HEADRACE, *arguments],
+            env=environment(data),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.log: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, event: str) -> dict[str, Any]:
+        """The next log line of this event."""
+        while True:
+            record = self._events.get(timeout=PATIENCE_SECONDS)
+            assert record is not None, f"ended before {event!r}: {self.log}"
+            if record["event"] == event:
+                return record
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._process.kill()
+        self._process.wait(PATIENCE_SECONDS)
+
+    def stop(self) -> int:
+        """Ask it to stop, and wait until it has. Returns its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(PATIENCE_SECONDS)
+        self._reader.join(PATIENCE_SECONDS)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        return code
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            record = json.loads(line)
+            self.log.append(record)
+            self._events.put(record)
+        self._events.put(None)
+
+
+class Origin(Process):
+    """An origin on free ports."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        super().__init__(data, "serve", "--port", "0", "--probe-port", "0", *arguments)
+        listening = self.wait_for("origin listening")
+        self.url = f"http://{listening['address']}"
+        self.probes = f"http://{listening['probes']}"
+
+
+@contextmanager
+def origin(data: Path, *arguments: str) -> Iterator[Origin]:
+    """An origin that serves this data folder; it must stop cleanly at the end."""
+    process = Origin(data, *arguments)
+    try:
+        yield process
+    finally:
+        code = process.stop()
+    assert code == 0
+
+
+@contextmanager
+def controller(data: Path, *arguments: str) -> Iterator[Process]:
+    """A controller on this data folder; it must stop cleanly at the end."""
+    process = Process(data, "controller", "--interval", "0.1", *arguments)
+    try:
+        process.wait_for("controller running")
+        yield process
+    finally:
+        code = process.stop()
+    assert code == 0
