@@ -1,0 +1,112 @@
+"""The demo from its first publish to its last answer."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import anyio
+import msgspec
+from rich.console import Console
+
+from bundles.core.errors import Failed
+from headrace import wiring
+from headrace.demo.board import Board
+from headrace.demo.fetch import SdkBuilds
+from headrace.demo.parts import run_verb, running
+from headrace.demo.traffic import Traffic
+from headrace.demo.walk import Undone, Walk
+
+TENANTS = 1_000
+BAKE, SHORT_BAKE = "3s", "2s"
+PINNED, CANARY = "tenant-0007", "tenant-0042"
+_SERVE = ("serve", "--port", "0", "--probe-port", "0")
+_CONTROL = ("controller", "--interval", "0.2")
+
+
+class Story(msgspec.Struct, frozen=True):
+    """What the demo showed; `stages` has how many tenants had the second build at each stage's end."""
+
+    product: str
+    npm_away: str | None
+    tenants: int
+    requests: int
+    failed: int
+    stages: dict[str, int]
+    rollback: Undone
+
+
+async def tell(data: Path, sdk: SdkBuilds, console: Console) -> Story:
+    """Run the demo in an empty data folder; on a terminal, leave the origin up until Ctrl-C.
+
+    Raises `Failed` where anything that the demo promises did not happen.
+    """
+    integrity = await _publish_all(data, sdk, console)
+    await run_verb(data, "rollout", "start", sdk.product, sdk.builds[0].version, "--stages", "100")
+    await run_verb(data, "rollout", "promote", sdk.product)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(running(data, data / "controller.log", "controller running", *_CONTROL))
+        origin = await stack.enter_async_context(running(data, data / "origin.log", "origin listening", *_SERVE))
+        control = await stack.enter_async_context(wiring.control(data))
+        url = f"http://{origin['address']}"
+        console.print(f"\nthe origin is at {url}, the controller runs, and {TENANTS} tenants ask all the time")
+        traffic = Traffic(url, sdk.product, sdk.entry, TENANTS, integrity)
+        board = Board(console, traffic)
+        async with traffic.flowing(), board.shown():
+            await traffic.sweep()
+            story = await _walk(Walk(data, sdk.product, control, traffic, board), traffic, sdk)
+        _summarise(console, story)
+        if console.is_terminal:
+            console.print(f"\nlook around: {url}/t/{PINNED}/{sdk.product}.json    (Ctrl-C ends the demo)")
+            await anyio.sleep_forever()
+    return story
+
+
+async def _publish_all(data: Path, sdk: SdkBuilds, console: Console) -> dict[str, str]:
+    """Publish every build. Each version's integrity of the entry file."""
+    source = "npm" if sdk.away is None else f"the repository's own copy, since {sdk.away}"
+    console.print(f"{len(sdk.builds)} consecutive builds of {sdk.product}, from {source}")
+    integrity = {}
+    for build in sdk.builds:
+        options = "--product", sdk.product, "--version", build.version
+        console.print(f"$ headrace publish {build.folder.name} {' '.join(options)}")
+        published = await run_verb(data, "publish", str(build.folder), *options)
+        entry = next(artifact for artifact in published["artifacts"] if artifact["path"] == sdk.entry)
+        sizes = ", ".join(f"{variant['encoding']} {variant['size']}" for variant in entry["variants"])
+        console.print(f"  {len(published['artifacts'])} files; {sdk.entry}: {sizes} bytes")
+        integrity[build.version] = entry["integrity"]
+    return integrity
+
+
+async def _walk(walk: Walk, traffic: Traffic, sdk: SdkBuilds) -> Story:
+    first, second, third = (build.version for build in sdk.builds[:3])
+    await walk.verb("pin", "set", PINNED, sdk.product, first, "--reason", "tested with checkout")
+    await walk.why(PINNED)
+    await walk.verb("rollout", "start", sdk.product, second, "--canary", CANARY, "--bake", BAKE)
+    await walk.why(CANARY, "--environment", "staging")
+    stages = await walk.watch(second)
+    await walk.verb("rollout", "start", sdk.product, third, "--stages", "staging,25,100", "--bake", SHORT_BAKE)
+    await walk.watch(third)
+    rollback = await walk.roll_back(third, second)
+    await walk.why(PINNED)
+    if traffic.answers[PINNED] != first:
+        raise Failed(f"the pinned tenant got {traffic.answers[PINNED]}, not {first}")
+    if traffic.faults:
+        raise Failed(f"{len(traffic.faults)} of {traffic.asked} requests failed, the first: {traffic.faults[0]}")
+    return Story(
+        product=sdk.product,
+        npm_away=sdk.away,
+        tenants=len(traffic.tenants),
+        requests=traffic.asked,
+        failed=len(traffic.faults),
+        stages=stages,
+        rollback=rollback,
+    )
+
+
+def _summarise(console: Console, story: Story) -> None:
+    walked = ", ".join(f"{stage}: {count}" for stage, count in story.stages.items())
+    console.print(f"\ntenants on the second build at each stage's end: {walked} (of {story.tenants}, one pinned)")
+    console.print(
+        f"rollback: every answer was the old build again {story.rollback.ms_from_flip} ms after the flip,"
+        f" {story.rollback.ms_from_command} ms after the command was given"
+    )
+    console.print(f"{story.requests} requests, {story.failed} failed")
