@@ -60,15 +60,17 @@ class Directory:
                 yield path, self._checked(path, file)
 
     def _checked(self, path: ArtifactPath, file: Path) -> Path:
-        target = file.resolve()
+        try:
+            target = file.resolve(strict=True)
+            status = target.stat()
+        except OSError as error:
+            raise Invalid(f"{path!r} can't be read: {error.strerror}") from None
+        except RuntimeError:  # what Python before 3.13 raises for it
+            raise Invalid(f"{path!r} can't be read: it is a link to itself") from None
         if not target.is_relative_to(self._root):
             raise Invalid(
                 f"{path!r} is a link out of the directory, to {target}: only what is inside is published"
             )
-        try:
-            status = target.stat()
-        except OSError as error:
-            raise Invalid(f"{path!r} can't be read: {error.strerror}") from None
         if not stat.S_ISREG(status.st_mode):
             raise Invalid(f"{path!r} is no regular file: a build holds files only")
         if status.st_size > MAX_ARTIFACT_BYTES:

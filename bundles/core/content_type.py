@@ -34,5 +34,5 @@ _BY_EXTENSION = {
 
 def content_type_of(path: str) -> str:
     """The `Content-Type` for an artifact at this path."""
-    extension = path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
-    return _BY_EXTENSION.get(extension, "application/octet-stream")
+    _, dot, extension = path.rsplit("/", 1)[-1].rpartition(".")
+    return _BY_EXTENSION.get(extension.lower() if dot else "", "application/octet-stream")
