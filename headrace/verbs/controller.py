@@ -33,10 +33,10 @@ def controller(
 
 
 async def _run(data: Path, interval: float) -> None:
-    async with wiring.control(data) as control, anyio.create_task_group() as group:
-        _log.info("controller running", data=str(data))
-        group.start_soon(_tick, control, interval)
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with wiring.control(data) as control, anyio.create_task_group() as group:
+            _log.info("controller running", data=str(data))
+            group.start_soon(_tick, control, interval)
             async for _ in signals:
                 group.cancel_scope.cancel()
 
