@@ -1,5 +1,6 @@
 """The demo from its first publish to its last answer."""
 
+import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -56,7 +57,8 @@ async def tell(data: Path, sdk: SdkBuilds, console: Console) -> Story:
         _summarise(console, story)
         if console.is_terminal:
             console.print(f"\nlook around: {url}/t/{PINNED}/{sdk.product}.json    (Ctrl-C ends the demo)")
-            await anyio.sleep_forever()
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                await anext(signals)
     return story
 
 
