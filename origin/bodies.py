@@ -53,7 +53,7 @@ class Bodies:
                 seen.update(chunk)
                 held = chunk
         except BlobMissing:
-            raise Failed(f"the store lost the blob {digest}: publish the build again") from None
-        if left or seen.hexdigest() != digest:
-            raise Failed(f"the blob {digest} is damaged in the store: restore it, or publish the build again")
+            raise Failed(f"the store lost the blob {digest}: restore it from a backup") from None
+        if seen.hexdigest() != digest:
+            raise Failed(f"the blob {digest} is damaged in the store: restore it from a backup")
         yield held

@@ -33,10 +33,13 @@ class Routing:
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Look at the feed once."""
-        sealed = await self._feed.read()
-        if sealed is not None and self._adopt(sealed):
-            await self._keep(sealed)
+        """Look at the feed once. Whatever goes wrong is logged, and the table in force stays."""
+        try:
+            sealed = await self._feed.read()
+            if sealed is not None and self._adopt(sealed):
+                await self._keep(sealed)
+        except Exception:  # noqa: BLE001 - no snapshot may ever end the origin
+            _log.exception("snapshot not taken", revision_in_force=self._revision())
 
     def _adopt(self, sealed: bytes) -> bool:
         try:

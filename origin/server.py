@@ -42,6 +42,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _address(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
+
+
 async def serve(
     feed: SnapshotFeed,
     kept: KeptSnapshot,
@@ -58,7 +63,7 @@ async def serve(
     servers = [_Server(data_plane(service)), _Server(probes(routing))]
     with _stopping(servers):
         following = asyncio.create_task(routing.follow())
-        addresses = [f"{host}:{port}" for host, port, *_ in (listener.getsockname() for listener in listeners)]
+        addresses = [_address(listener) for listener in listeners]
         _log.info("origin listening", address=addresses[0], probes=addresses[1])
         async with asyncio.TaskGroup() as group:
             for server, listener in zip(servers, listeners, strict=True):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, event, insert, inspect, select, text, update
+from sqlalchemy import URL, Connection, Table, delete, event, insert, inspect, select, text, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -38,7 +38,7 @@ class SqlLedger:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Failed(f"can't make {file.parent}: {error.strerror}") from None
-        engine = create_async_engine(f"sqlite+aiosqlite:///{file}")
+        engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(file)))
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin)
         ledger = cls(engine, str(file))

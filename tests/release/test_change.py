@@ -157,6 +157,24 @@ async def test_a_crash_between_commit_and_snapshot_is_mended_by_the_controller(
     assert await snapshot_of(control) == await control.ledger.table()
 
 
+async def test_a_snapshot_that_is_up_to_date_is_left_alone(control: Control, data: Path) -> None:
+    await released(control)
+    before = wiring.snapshot_file(data).stat()
+    await advance(control)
+    assert wiring.snapshot_file(data).stat() == before
+
+
+async def test_writers_of_the_snapshot_take_turns(control: Control) -> None:
+    await released(control)
+    async with anyio.create_task_group() as group, control.snapshots.exclusive():
+        group.start_soon(command_channel, control, SDK, STABLE, start(TWO), SAM)
+        while (await control.ledger.table()).revision < 3:
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.1)
+        assert (await snapshot_of(control)).revision == 2
+    assert (await snapshot_of(control)).revision == 3
+
+
 @pytest.mark.parametrize("damage", [b"", b"{}", b"\x00" * 100])
 async def test_a_damaged_snapshot_is_written_anew(control: Control, data: Path, damage: bytes) -> None:
     await released(control)
