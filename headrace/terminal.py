@@ -41,6 +41,7 @@ def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> No
     if as_json:
         encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
         sys.stdout.write(encoded.decode() + "\n")
+        sys.stdout.flush()
     else:
         draw(Console(highlight=False, soft_wrap=True))
 

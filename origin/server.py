@@ -42,7 +42,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
+def address(listener: socket.socket) -> str:
+    """Where a listener listens, as in 127.0.0.1:8080."""
     host, port, *_ = listener.getsockname()
     return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
 
@@ -63,8 +64,7 @@ async def serve(
     servers = [_Server(data_plane(service)), _Server(probes(routing))]
     with _stopping(servers):
         following = asyncio.create_task(routing.follow())
-        addresses = [_address(listener) for listener in listeners]
-        _log.info("origin listening", address=addresses[0], probes=addresses[1])
+        _log.info("origin listening", address=address(listeners[0]), probes=address(listeners[1]))
         async with asyncio.TaskGroup() as group:
             for server, listener in zip(servers, listeners, strict=True):
                 group.create_task(server.serve(sockets=[listener]))

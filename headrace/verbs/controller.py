@@ -10,9 +10,11 @@ import typer
 
 from bundles.core.errors import HeadraceError
 from headrace import wiring
+from headrace.channel_view import draw_channel, view_channel
 from headrace.logs import configure_logs
-from headrace.options import DEFAULT_DATA, Data, example
-from release.advance import advance
+from headrace.options import DEFAULT_DATA, AsJson, Data, example
+from headrace.terminal import show
+from release.advance import Advanced, advance
 from release.change import Control
 
 EPILOG = example("headrace controller --data .headrace")
@@ -25,30 +27,40 @@ def controller(
         float, typer.Option("--interval", min=0.05, max=3600, help="Seconds between two looks.")
     ] = 1.0,
     data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
 ) -> None:
-    """Run the release controller: it promotes rollouts whose bake time has passed, and mends the snapshot."""
+    """Run the release controller: it promotes rollouts whose bake time has passed, and mends the snapshot.
+
+    Each promotion is told on stdout, with --json as a JSON document.
+    """
     configure_logs()
-    anyio.run(_run, data, interval)
+    anyio.run(_run, data, interval, as_json)
     _log.info("controller stopped")
 
 
-async def _run(data: Path, interval: float) -> None:
+async def _run(data: Path, interval: float, as_json: bool) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with wiring.control(data) as control, anyio.create_task_group() as group:
             _log.info("controller running", data=str(data))
-            group.start_soon(_tick, control, interval)
+            group.start_soon(_tick, control, interval, as_json)
             async for _ in signals:
                 group.cancel_scope.cancel()
 
 
-async def _tick(control: Control, interval: float) -> None:
+async def _tick(control: Control, interval: float, as_json: bool) -> None:
     """A tick that fails is logged, and the next one tries again: the control plane may be away for a while."""
     while True:
         try:
             # A change that has begun is finished, however soon the controller is asked to stop.
             with anyio.CancelScope(shield=True):
                 for advanced in await advance(control):
-                    _log.info("promoted", product=advanced.product, channel=advanced.channel)
-        except HeadraceError as error:
+                    _tell(advanced, as_json)
+        except (HeadraceError, BrokenPipeError) as error:
             _log.error("tick failed", why=str(error))
         await anyio.sleep(interval)
+
+
+def _tell(advanced: Advanced, as_json: bool) -> None:
+    _log.info("promoted", product=advanced.product, channel=advanced.channel, revision=advanced.revision)
+    view = view_channel(advanced.product, advanced.channel, advanced.revision, advanced.state)
+    show(view, as_json, lambda console: draw_channel(console, view))

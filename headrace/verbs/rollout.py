@@ -1,5 +1,6 @@
 """`headrace rollout …` and `headrace rollback`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -81,60 +82,31 @@ def status(
     show(view, as_json, lambda console: draw_channel(console, view))
 
 
-@app.command(epilog=example("headrace rollout promote posthog-js"))
-def promote(
-    product: ProductName,
-    channel: ChannelName = STABLE,
-    reason: Reason = "",
-    actor: Actor = None,
-    expect_revision: ExpectRevision = None,
-    data: Data = DEFAULT_DATA,
-    as_json: AsJson = False,
-) -> None:
-    """Go to the next stage; after the last one, the candidate is the stable build."""
-    _run(product, channel, Promote(), Author(actor_or_login(actor), reason, expect_revision), data, as_json)
+def _verb_for(command: Command) -> Callable[..., None]:
+    """A verb that needs no more than a channel to run this command on."""
+
+    def verb(
+        product: ProductName,
+        channel: ChannelName = STABLE,
+        reason: Reason = "",
+        actor: Actor = None,
+        expect_revision: ExpectRevision = None,
+        data: Data = DEFAULT_DATA,
+        as_json: AsJson = False,
+    ) -> None:
+        author = Author(actor_or_login(actor), reason, expect_revision)
+        _run(product, channel, command, author, data, as_json)
+
+    return verb
 
 
-@app.command(epilog=example('headrace rollout pause posthog-js --reason "support is looking at a report"'))
-def pause(
-    product: ProductName,
-    channel: ChannelName = STABLE,
-    reason: Reason = "",
-    actor: Actor = None,
-    expect_revision: ExpectRevision = None,
-    data: Data = DEFAULT_DATA,
-    as_json: AsJson = False,
-) -> None:
-    """Stay at this stage: who has the candidate keeps it, and nobody is added."""
-    _run(product, channel, Pause(), Author(actor_or_login(actor), reason, expect_revision), data, as_json)
-
-
-@app.command(epilog=example("headrace rollout resume posthog-js"))
-def resume(
-    product: ProductName,
-    channel: ChannelName = STABLE,
-    reason: Reason = "",
-    actor: Actor = None,
-    expect_revision: ExpectRevision = None,
-    data: Data = DEFAULT_DATA,
-    as_json: AsJson = False,
-) -> None:
-    """Go on from a pause; the stage's bake time begins again."""
-    _run(product, channel, Resume(), Author(actor_or_login(actor), reason, expect_revision), data, as_json)
-
-
-@app.command(epilog=example('headrace rollout abort posthog-js --reason "wrong build"'))
-def abort(
-    product: ProductName,
-    channel: ChannelName = STABLE,
-    reason: Reason = "",
-    actor: Actor = None,
-    expect_revision: ExpectRevision = None,
-    data: Data = DEFAULT_DATA,
-    as_json: AsJson = False,
-) -> None:
-    """End the rollout: every tenant is back at the stable build, at once."""
-    _run(product, channel, Abort(), Author(actor_or_login(actor), reason, expect_revision), data, as_json)
+for _name, _command, _help in (
+    ("promote", Promote(), "Go to the next stage; after the last one, the candidate is the stable build."),
+    ("pause", Pause(), "Stay at this stage: who has the candidate keeps it, and nobody is added."),
+    ("resume", Resume(), "Go on from a pause; the stage's bake time begins again."),
+    ("abort", Abort(), "End the rollout: every tenant is back at the stable build, at once."),
+):
+    app.command(_name, help=_help, epilog=example(f"headrace rollout {_name} posthog-js"))(_verb_for(_command))
 
 
 def rollback(

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.cli import HEADRACE, environment, fail, publish, release, run, succeed, write_build
@@ -264,6 +265,41 @@ def test_a_port_in_use_is_told(data: Path, dist: Path) -> None:
         assert f"can't listen on 127.0.0.1:{port}" in line
         assert "choose another" in line
         assert port in fail(data, "serve", "--port", "0", "--probe-port", port, code=1)
+
+
+def test_serve_tells_where_it_listens(released: Path) -> None:
+    process = subprocess.Popen(
+        [HEADRACE, "serve", "--port", "0", "--probe-port", "0", "--json"],
+        env=environment(released),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    listening = json.loads("".join(process.stdout.readline() for _ in range(4)))
+    assert httpx.get(f"{listening['origin']}/sdk@1.0.0/sdk.js").status_code == 200
+    assert httpx.get(f"{listening['probes']}/readyz").status_code == 200
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_the_controller_tells_each_promotion(data: Path, tmp_path: Path) -> None:
+    publish(data, tmp_path, "1.0.0")
+    succeed(data, "rollout", "start", "sdk", "1.0.0", "--stages", "100", "--bake", "0s")
+    process = subprocess.Popen(
+        [HEADRACE, "controller", "--interval", "0.1", "--json"],
+        env=environment(data),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = "".join(iter(process.stdout.readline, "}\n")) + "}"
+    assert (json.loads(told)["stable"], json.loads(told)["rollout"]) == ("1.0.0", None)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_an_address_that_is_not_ours_is_told(data: Path, dist: Path) -> None:
