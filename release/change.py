@@ -27,10 +27,15 @@ class Author(msgspec.Struct, frozen=True):
     expected_revision: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.actor) <= MAX_ACTOR_LENGTH:
-            raise Invalid(f"an actor's name has 1 to {MAX_ACTOR_LENGTH} characters")
-        if len(self.reason) > MAX_REASON_LENGTH:
-            raise Invalid(f"a reason has at most {MAX_REASON_LENGTH} characters")
+        if not 0 < len(self.actor) <= MAX_ACTOR_LENGTH or not _is_one_line(self.actor):
+            raise Invalid(f"an actor's name is one line of 1 to {MAX_ACTOR_LENGTH} characters, in UTF-8")
+        if len(self.reason) > MAX_REASON_LENGTH or not _is_one_line(self.reason):
+            raise Invalid(f"a reason is one line of at most {MAX_REASON_LENGTH} characters, in UTF-8")
+
+
+def _is_one_line(text: str) -> bool:
+    """False for control characters, and for what is no UTF-8: it could be neither stored nor shown."""
+    return text.isprintable()
 
 
 class Subject(msgspec.Struct, frozen=True):

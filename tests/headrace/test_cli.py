@@ -230,6 +230,13 @@ def test_a_mistake_is_one_line_the_right_code_and_no_change(
     assert why in fail(unchanged, *arguments.split(), code=code)
 
 
+@pytest.mark.parametrize("text", ["na\udcffve", "two\nlines", "\x1b[31m", "x" * 501])
+def test_a_reason_that_could_not_be_kept_or_shown_is_refused(unchanged: Path, text: str) -> None:
+    for verb in (["rollback", "sdk"], ["pin", "set", "acme", "sdk", "1.0.0"], ["block", "set", "sdk", "1.1.0"]):
+        assert "a reason is one line" in fail(unchanged, *verb, "--reason", text, code=2)
+    assert "an actor's name is one line" in fail(unchanged, "rollback", "sdk", "--actor", text, code=2)
+
+
 def test_words_that_are_missing_or_unknown_are_usage_errors(tmp_path: Path) -> None:
     for arguments in (["publish"], ["nope"], ["rollout", "start", "sdk"], ["why", "a", "b", "--wat"]):
         result = run(tmp_path / "data", *arguments)
