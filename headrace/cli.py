@@ -4,7 +4,7 @@ import typer
 
 from bundles.core.errors import HeadraceError
 from headrace.terminal import exit_with
-from headrace.verbs import block, controller, demo, pin, publish, rollout, serve, why
+from headrace.verbs import block, controller, demo, keys, pin, publish, rollout, serve, verify, why
 
 app = typer.Typer(
     name="headrace",
@@ -13,6 +13,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(epilog=publish.EPILOG)(publish.publish)
+app.command(epilog=verify.EPILOG)(verify.verify)
+app.add_typer(keys.app, name="keys")
 app.add_typer(rollout.app, name="rollout")
 app.command(epilog=rollout.ROLLBACK_EPILOG)(rollout.rollback)
 app.add_typer(pin.app, name="pin")

@@ -1,9 +1,13 @@
 """What all tests share."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.support.cli import publish, release
 
 # A shared machine is slow at times: a test is judged by its answer, not by its time.
 settings.register_profile("headrace", deadline=None)
@@ -14,6 +18,23 @@ settings.load_profile("headrace")
 def anyio_backend() -> str:
     """The event loop that the product runs on."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def released_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data` and the directories that its builds were made from; to be copied, not changed."""
+    folder = tmp_path_factory.mktemp("released")
+    publish(folder / "data", folder, "1.0.0")
+    publish(folder / "data", folder, "1.1.0")
+    release(folder / "data", "1.0.0")
+    return folder
+
+
+@pytest.fixture
+def released_data(released_once: Path, tmp_path: Path) -> Path:
+    """A data folder of the test's own: two published builds, the first one released to everyone."""
+    shutil.copytree(released_once, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "data"
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -25,6 +25,15 @@ def create_exclusively(path: Path, data: bytes, mode: int = 0o644) -> bool:
         return True
 
 
+def remove(path: Path) -> None:
+    """Take the file away, durably; harmless where it is gone already."""
+    try:
+        path.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise Failed(f"can't remove {path}: {error.strerror}") from error
+
+
 @contextmanager
 def _staged(path: Path, data: bytes, mode: int) -> Iterator[Path]:
     """The data, synced, under a name of its own beside `path`; gone afterwards, with the folder synced."""

@@ -1,10 +1,13 @@
 """The encodings of an artifact, made once, at publish."""
 
 import gzip
+import zlib
 from enum import StrEnum
 
 import brotli
 import zstandard
+
+from bundles.core.errors import Invalid
 
 
 class Encoding(StrEnum):
@@ -17,6 +20,7 @@ class Encoding(StrEnum):
 
 
 ZSTD_LEVEL = 19
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS  # zlib's way to say: with a gzip header
 
 
 def encode(data: bytes, encoding: Encoding) -> bytes:
@@ -40,3 +44,30 @@ def variants_of(data: bytes) -> dict[Encoding, bytes]:
         for encoding, body in encoded.items()
         if encoding is Encoding.IDENTITY or len(body) < len(data)
     }
+
+
+def decode(body: bytes, encoding: Encoding, size: int) -> bytes:
+    """What the body decodes to, which must be of this size in bytes; it is never grown beyond it.
+
+    Raises `Invalid` where the body is damaged or of another size.
+    """
+    try:
+        data = _decode(body, encoding, size + 1)
+    except (zlib.error, brotli.error, zstandard.ZstdError) as error:
+        raise Invalid(f"it does not decode ({error})") from None
+    if len(data) != size:
+        raise Invalid(f"it does not decode to {size} bytes")
+    return data
+
+
+def _decode(body: bytes, encoding: Encoding, most: int) -> bytes:
+    match encoding:
+        case Encoding.IDENTITY:
+            return body
+        case Encoding.GZIP:
+            return zlib.decompressobj(wbits=_GZIP_WINDOW).decompress(body, most)
+        case Encoding.BR:
+            return bytes(brotli.Decompressor().process(body, output_buffer_limit=most))
+        case Encoding.ZSTD:
+            with zstandard.ZstdDecompressor().stream_reader(body) as reader:
+                return reader.read(most)

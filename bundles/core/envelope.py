@@ -66,6 +66,15 @@ def unseal(payload_type: str, sealed: bytes, trusted: TrustedKeys, name: str) ->
     return payload
 
 
+def signed_by(sealed: bytes) -> set[str]:
+    """The ids of the keys that an envelope names as its signers; empty for what is no envelope."""
+    try:
+        envelope = msgspec.json.decode(sealed, type=_Envelope)
+    except msgspec.MsgspecError:
+        return set()
+    return {signature.keyid for signature in envelope.signatures}
+
+
 def _holds(key: Ed25519PublicKey | None, signature: bytes, message: bytes) -> bool:
     if key is None:
         return False

@@ -16,6 +16,11 @@ from tests.support.processes import controller
 
 VERBS = [
     ["publish"],
+    ["verify"],
+    ["keys", "list"],
+    ["keys", "rotate"],
+    ["keys", "trust"],
+    ["keys", "distrust"],
     ["rollout", "start"],
     ["rollout", "status"],
     ["rollout", "promote"],

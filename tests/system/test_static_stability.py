@@ -15,13 +15,9 @@ PATIENCE_SECONDS = 20
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(released_data: Path) -> Path:
     """Two published builds, the first one released."""
-    folder = tmp_path / "data"
-    publish(folder, tmp_path, "1.0.0")
-    publish(folder, tmp_path, "1.1.0")
-    release(folder, "1.0.0")
-    return folder
+    return released_data
 
 
 def version_for(url: str, tenant: str = "acme") -> str:

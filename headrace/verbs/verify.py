@@ -1,0 +1,81 @@
+"""`headrace verify`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import msgspec
+import typer
+from rich.console import Console
+
+from bundles.core.errors import Failed, Invalid
+from bundles.core.names import Product, parse_product
+from bundles.core.version import Version, parse_version
+from bundles.load import load_build
+from bundles.verify import Damage
+from bundles.verify import verify as verify_build
+from headrace import wiring
+from headrace.options import DEFAULT_DATA, AsJson, Data, ProductName, example
+from headrace.terminal import progress, show
+
+EPILOG = example("headrace verify posthog-js 1.4.2")
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """What was found in one build; `fault` is set where the manifest itself can't be believed."""
+
+    product: Product
+    version: Version
+    files: int
+    damages: list[Damage]
+    fault: str | None
+
+    @property
+    def is_well(self) -> bool:
+        """True where nothing is damaged."""
+        return not self.damages and self.fault is None
+
+
+def verify(
+    product: ProductName,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="One build. Else all of the product's.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Re-read every byte of a product's builds, and name each damaged file. Exit code 1 where there is one."""
+    name = parse_product(product)
+    wanted = None if version is None else parse_version(version)
+
+    async def run() -> list[Verified]:
+        versions = [wanted] if wanted else await wiring.store(data).versions(name)
+        if not versions:
+            raise Invalid(f"there is no build of {product!r}")
+        return [await _verify_one(data, name, each) for each in versions]
+
+    found = anyio.run(run)
+    show(found, as_json, lambda console: _draw(console, found))
+    if not all(verified.is_well for verified in found):
+        raise typer.Exit(1)
+
+
+async def _verify_one(data: Path, product: Product, version: Version) -> Verified:
+    store = wiring.store(data)
+    try:
+        manifest = await load_build(store, wiring.trusted_keys(data), product, version)
+    except Failed as error:
+        return Verified(product, version, 0, [], str(error))
+    if manifest is None:
+        raise Invalid(f"there is no build {product}@{version}")
+    with progress(f"{product}@{version}", len(manifest.artifacts)) as advance:
+        damages = await verify_build(store, manifest, lambda _: advance())
+    return Verified(product, version, len(manifest.artifacts), damages, None)
+
+
+def _draw(console: Console, found: list[Verified]) -> None:
+    for verified in found:
+        state = "all is well" if verified.is_well else verified.fault or f"{len(verified.damages)} damaged"
+        console.print(f"{verified.product}@{verified.version}: {verified.files} files, {state}", markup=False)
+        for damage in verified.damages:
+            console.print(f"  {damage.path} ({damage.encoding}): {damage.fault}", markup=False)
