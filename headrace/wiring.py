@@ -1,12 +1,13 @@
 """Joins the use cases to their real parts, below one data folder.
 
 keys/       the signing key and the trusted public keys
-store/      builds: blobs and manifests
+store/      builds: blobs and manifests, unless HEADRACE_STORE names a place in S3
 control.db  the control plane's ledger (SQLite)
 snapshots/  the sealed routing table, for origins to follow
 origin/     the origin's own copy of the last snapshot it verified
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,9 +16,12 @@ from bundles.adapters.disk_store import DiskStore
 from bundles.adapters.key_files import KeyFiles
 from bundles.core.envelope import TrustedKeys
 from bundles.core.errors import Failed
+from bundles.ports import Store
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.system_clock import SystemClock
 from release.change import Control
+
+STORE_VARIABLE = "HEADRACE_STORE"
 
 
 def keys(data: Path) -> KeyFiles:
@@ -25,9 +29,17 @@ def keys(data: Path) -> KeyFiles:
     return KeyFiles(data / "keys")
 
 
-def store(data: Path) -> DiskStore:
-    """The data folder's builds."""
-    return DiskStore(data / "store")
+@asynccontextmanager
+async def store(data: Path) -> AsyncIterator[Store]:
+    """The builds: in the place in S3 that HEADRACE_STORE names, else in the data folder."""
+    place = os.environ.get(STORE_VARIABLE)
+    if not place:
+        yield DiskStore(data / "store")
+        return
+    from bundles.adapters.s3_store import S3Store, parse_s3_location  # aiobotocore is slow to load
+
+    async with S3Store.open(parse_s3_location(place)) as opened:
+        yield opened
 
 
 def snapshots(data: Path) -> DiskSnapshots:
@@ -59,11 +71,11 @@ async def control(data: Path) -> AsyncIterator[Control]:
     from release.adapters.sql_ledger import SqlLedger  # SQLAlchemy is slow to load, and few verbs need it
 
     signing_key = keys(data).signing_key()
-    async with SqlLedger.open(data / "control.db") as ledger:
+    async with SqlLedger.open(data / "control.db") as ledger, store(data) as builds:
         yield Control(
             ledger=ledger,
             snapshots=snapshots(data),
-            builds=store(data),
+            builds=builds,
             clock=SystemClock(),
             signing_key=signing_key,
             trusted=keys(data).trusted_keys(),

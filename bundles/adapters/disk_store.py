@@ -4,7 +4,7 @@ blobs/ab/ab12…              a variant's body, named by its digest
 builds/{product}/{x.y.z}.json   a build's sealed manifest, written last
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -12,9 +12,9 @@ import anyio.to_thread
 
 from bundles.adapters.files import create_exclusively, write_atomically
 from bundles.core.digest import Digest
-from bundles.core.errors import Failed, Invalid
-from bundles.core.names import Product, parse_product
-from bundles.core.version import Version, parse_version, precedence
+from bundles.core.errors import Failed
+from bundles.core.names import Product, are_products
+from bundles.core.version import Version, are_versions
 from bundles.ports import BlobMissing
 
 _CHUNK_BYTES = 256 * 1024
@@ -53,7 +53,7 @@ class DiskStore:
     async def versions(self, product: Product) -> Sequence[Version]:
         """The product's published versions, oldest precedence first."""
         names = await anyio.to_thread.run_sync(_manifest_names, self._builds / product)
-        return sorted((Version(name) for name in names if _is(parse_version, name)), key=precedence)
+        return are_versions(names)
 
     async def products(self) -> Sequence[Product]:
         """Every product with a published build, sorted."""
@@ -78,8 +78,9 @@ class DiskStore:
 
     def _products(self) -> Sequence[Product]:
         manifests = self._builds.glob(f"*/*{_SUFFIX}"), self._builds.glob(f"@*/*/*{_SUFFIX}")
-        names = {path.parent.relative_to(self._builds).as_posix() for found in manifests for path in found}
-        return sorted(Product(name) for name in names if _is(parse_product, name))
+        return are_products(
+            path.parent.relative_to(self._builds).as_posix() for found in manifests for path in found
+        )
 
     def _blob_path(self, digest: Digest) -> Path:
         return self._blobs / digest[:2] / digest
@@ -90,11 +91,3 @@ class DiskStore:
 
 def _manifest_names(folder: Path) -> list[str]:
     return [path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}")]
-
-
-def _is(parse: Callable[[str], object], text: str) -> bool:
-    try:
-        parse(text)
-    except Invalid:
-        return False
-    return True

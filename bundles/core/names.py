@@ -1,6 +1,7 @@
 """Names as users write them: products and artifact paths. Parsed at the edge, trusted inside."""
 
 import re
+from collections.abc import Iterable
 from typing import NewType
 
 from bundles.core.errors import Invalid
@@ -21,12 +22,17 @@ def parse_product(text: str) -> Product:
 
     `.json` at the end is refused, since `/t/{tenant}/{product}.json` is the resolution's URL.
     """
-    if not _PRODUCT.fullmatch(text) or text.endswith(".json"):
+    if not _is_product(text):
         raise Invalid(
             f"{text!r} is not a product name: use 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning and ending"
             " with a letter or digit and not ending in '.json', optionally after '@tenant/'"
         )
     return Product(text)
+
+
+def are_products(texts: Iterable[str]) -> list[Product]:
+    """Those of the texts that are product names, sorted, each once."""
+    return sorted({Product(text) for text in texts if _is_product(text)})
 
 
 def parse_artifact_path(text: str) -> ArtifactPath:
@@ -50,6 +56,10 @@ def parse_artifact_path(text: str) -> ArtifactPath:
     if fault:
         raise Invalid(f"{text!r} can't be an artifact's path: {fault}")
     return ArtifactPath(text)
+
+
+def _is_product(text: str) -> bool:
+    return bool(_PRODUCT.fullmatch(text)) and not text.endswith(".json")
 
 
 def _is_encodable(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Versions and ranges of versions, as npm's users write them (semver.org; node-semver's range grammar)."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NewType
 
@@ -45,6 +46,11 @@ def parse_version(text: str) -> Version:
 def precedence(version: Version) -> semver.Version:
     """What versions are sorted by (semver.org, item 11)."""
     return semver.Version.parse(version)
+
+
+def are_versions(texts: Iterable[str]) -> list[Version]:
+    """Those of the texts that are versions, oldest precedence first."""
+    return sorted((Version(text) for text in texts if _exact(text)), key=precedence)
 
 
 class Range:

@@ -69,11 +69,11 @@ def distrust(
 
 
 async def _signed_by_it_alone(data: Path, key_id: str) -> list[str]:
-    store = wiring.store(data)
     documents = {"the snapshot": await wiring.snapshots(data).read()}
-    for product in await store.products():
-        for version in await store.versions(product):
-            documents[f"{product}@{version}"] = await store.read_manifest(product, version)
+    async with wiring.store(data) as store:
+        for product in await store.products():
+            for version in await store.versions(product):
+                documents[f"{product}@{version}"] = await store.read_manifest(product, version)
     trusted = set(wiring.keys(data).trusted_keys())
     return [name for name, sealed in documents.items() if sealed and signed_by(sealed) & trusted == {key_id}]
 

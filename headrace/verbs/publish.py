@@ -41,10 +41,11 @@ def publish(
     signing_key = keys.signing_key()
 
     async def run() -> Published:
-        with progress(f"{product}@{version}", len(source.paths)) as advance:
-            return await publish_build(
-                wiring.store(data), signing_key, keys.trusted_keys(), *parsed, source, lambda _: advance()
-            )
+        async with wiring.store(data) as store:
+            with progress(f"{product}@{version}", len(source.paths)) as advance:
+                return await publish_build(
+                    store, signing_key, keys.trusted_keys(), *parsed, source, lambda _: advance()
+                )
 
     published = anyio.run(run)
     show(_document(published), as_json, lambda console: _draw(console, published))

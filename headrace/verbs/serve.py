@@ -46,15 +46,18 @@ def serve(
     listening = Listening(f"http://{address(listeners[0])}", f"http://{address(listeners[1])}")
     show(listening, as_json, lambda console: console.print(f"{listening.origin} (probes: {listening.probes})"))
     configure_logs()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(
-            serve_origin(
+
+    async def run() -> None:
+        async with wiring.store(data) as store:
+            await serve_origin(
                 feed=SnapshotFile(wiring.snapshot_file(data)),
                 kept=SnapshotFile(wiring.kept_snapshot_file(data)),
-                store=wiring.store(data),
+                store=store,
                 trusted=trusted,
                 clock=SystemClock(),
                 listeners=listeners,
                 cache_bytes=cache_mib * _MIB,
             )
-        )
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())

@@ -1,6 +1,5 @@
 """`headrace verify`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -8,10 +7,12 @@ import msgspec
 import typer
 from rich.console import Console
 
+from bundles.core.envelope import TrustedKeys
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import Product, parse_product
 from bundles.core.version import Version, parse_version
 from bundles.load import load_build
+from bundles.ports import BuildReader
 from bundles.verify import Damage
 from bundles.verify import verify as verify_build
 from headrace import wiring
@@ -49,10 +50,11 @@ def verify(
     wanted = None if version is None else parse_version(version)
 
     async def run() -> list[Verified]:
-        versions = [wanted] if wanted else await wiring.store(data).versions(name)
-        if not versions:
-            raise Invalid(f"there is no build of {product!r}")
-        return [await _verify_one(data, name, each) for each in versions]
+        async with wiring.store(data) as store:
+            versions = [wanted] if wanted else await store.versions(name)
+            if not versions:
+                raise Invalid(f"there is no build of {product!r}")
+            return [await _verify_one(store, wiring.trusted_keys(data), name, each) for each in versions]
 
     found = anyio.run(run)
     show(found, as_json, lambda console: _draw(console, found))
@@ -60,10 +62,9 @@ def verify(
         raise typer.Exit(1)
 
 
-async def _verify_one(data: Path, product: Product, version: Version) -> Verified:
-    store = wiring.store(data)
+async def _verify_one(store: BuildReader, trusted: TrustedKeys, product: Product, version: Version) -> Verified:
     try:
-        manifest = await load_build(store, wiring.trusted_keys(data), product, version)
+        manifest = await load_build(store, trusted, product, version)
     except Failed as error:
         return Verified(product, version, 0, [], str(error))
     if manifest is None:

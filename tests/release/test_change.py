@@ -53,7 +53,8 @@ async def control(data: Path, tmp_path: Path) -> AsyncIterator[Control]:
         for version in (ONE, TWO):
             source = Directory(write_build(tmp_path / version, {"sdk.js": f"// {version}"}))
             key = wiring.keys(data).signing_key()
-            await publish(wiring.store(data), key, opened.trusted, SDK, version, source, lambda _: None)
+            async with wiring.store(data) as store:
+                await publish(store, key, opened.trusted, SDK, version, source, lambda _: None)
         yield opened
 
 

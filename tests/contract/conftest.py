@@ -1,0 +1,68 @@
+"""Both stores: a folder of a real disk, and a bucket of a real S3-speaking server in a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bundles.adapters.disk_store import DiskStore
+from bundles.adapters.s3_store import S3Location, S3Store, parse_s3_location
+from bundles.ports import Store
+
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The URL of the S3-speaking server."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            httpx.get(url)
+            break
+        except httpx.TransportError:
+            assert process.poll() is None, "the S3 server ended at its start"
+            assert time.monotonic() < deadline, "the S3 server did not start"
+            time.sleep(0.1)
+    yield url
+    process.terminate()
+    process.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def s3_location(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> S3Location:
+    """A bucket of the test's own."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "test"
+    bucket = f"builds-{uuid.uuid4().hex[:8]}"
+    httpx.put(f"{s3_server}/{bucket}").raise_for_status()
+    return parse_s3_location(f"s3://{bucket}/sdk/?endpoint={s3_server}&region=us-east-1")
+
+
+@pytest.fixture(params=["disk", "s3"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """Each store, empty."""
+    if request.param == "disk":
+        yield DiskStore(tmp_path / "store")
+        return
+    async with S3Store.open(request.getfixturevalue("s3_location")) as opened:
+        yield opened

@@ -1,0 +1,35 @@
+"""The main job with its builds in S3: the real command line and the real origin."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bundles.adapters.s3_store import S3Location
+from tests.support.cli import fail, publish, release, succeed
+from tests.support.processes import origin
+
+
+def test_builds_in_s3_are_published_released_verified_and_served(
+    s3_location: S3Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = f"s3://{s3_location.bucket}/builds?endpoint={s3_location.endpoint}&region=us-east-1"
+    monkeypatch.setenv("HEADRACE_STORE", place)
+    data = tmp_path / "data"
+    publish(data, tmp_path, "1.0.0")
+    publish(data, tmp_path, "1.0.0")
+    (tmp_path / "sdk-1.0.0" / "sdk.js").write_text("other")
+    again = ["--product", "sdk", "--version", "1.0.0"]
+    assert "a build is immutable" in fail(data, "publish", str(tmp_path / "sdk-1.0.0"), *again, code=3)
+    release(data, "1.0.0")
+    assert not (data / "store").exists()
+    assert succeed(data, "verify", "sdk", "1.0.0")[0]["damages"] == []
+    with origin(data) as process, httpx.Client(base_url=process.url, follow_redirects=True) as client:
+        served = client.get("/t/acme/sdk/lib/extra.mjs")
+        assert (served.status_code, served.text) == (200, "export default '1.0.0';\n")
+        assert client.get("/sdk@9.9.9/sdk.js").status_code == 404
+
+
+def test_a_store_that_is_no_place_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_STORE", "ftp://somewhere")
+    assert "is no place in S3" in fail(tmp_path / "data", "verify", "sdk", code=2)
