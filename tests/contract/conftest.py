@@ -1,12 +1,12 @@
 """Both stores: a folder of a real disk, and a bucket of a real S3-speaking server in a process of its own."""
 
-import os
 import socket
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -19,14 +19,18 @@ from bundles.ports import Store
 PATIENCE_SECONDS = 60
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """The URL of the S3-speaking server."""
+def free_port() -> str:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return str(probe.getsockname()[1])
+
+
+@contextmanager
+def http_server(port: str, *command: str) -> Iterator[str]:
+    """A server in a process of its own, from its first answer on. Yields its URL."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-m", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -35,15 +39,23 @@ def s3_server() -> Iterator[str]:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            httpx.get(url)
+            socket.create_connection(("127.0.0.1", int(port))).close()
             break
-        except httpx.TransportError:
-            assert process.poll() is None, "the S3 server ended at its start"
-            assert time.monotonic() < deadline, "the S3 server did not start"
+        except OSError:
+            assert process.poll() is None, "the server ended at its start"
+            assert time.monotonic() < deadline, "the server did not start"
             time.sleep(0.1)
     yield url
     process.terminate()
     process.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The URL of the S3-speaking server."""
+    port = free_port()
+    with http_server(port, "moto.server", "-H", "127.0.0.1", "-p", port) as url:
+        yield url
 
 
 @pytest.fixture
@@ -52,7 +64,6 @@ def s3_location(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> S3Location:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    assert os.environ["AWS_ACCESS_KEY_ID"] == "test"
     bucket = f"builds-{uuid.uuid4().hex[:8]}"
     httpx.put(f"{s3_server}/{bucket}").raise_for_status()
     return parse_s3_location(f"s3://{bucket}/sdk/?endpoint={s3_server}&region=us-east-1")

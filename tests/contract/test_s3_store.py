@@ -8,6 +8,7 @@ from bundles.core.digest import digest_of
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import Product
 from bundles.core.version import Version
+from tests.contract.conftest import free_port, http_server
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +42,22 @@ async def test_every_object_is_encrypted_at_rest_as_asked_for(
         assert head["ServerSideEncryption"] == algorithm
         if kms_key is not None:
             assert kms_key in str(head["SSEKMSKeyId"])
+
+
+@pytest.mark.parametrize(("failures", "passes"), [(1, True), (3, True), (500, False)])
+async def test_throttling_is_waited_out_with_backoff_and_not_for_ever(
+    s3_server: str, s3_location: S3Location, failures: int, passes: bool
+) -> None:
+    port = free_port()
+    with http_server(port, "tests.contract.faulty_proxy", s3_server, port, str(failures)) as url:
+        throttled = S3Location(s3_location.bucket, "", url, s3_location.region)
+        async with S3Store.open(throttled) as store:
+            if passes:
+                assert await store.create_manifest(Product("sdk"), Version("1.0.0"), b"manifest")
+                assert await store.read_manifest(Product("sdk"), Version("1.0.0")) == b"manifest"
+            else:
+                with pytest.raises(Failed, match="SlowDown"):
+                    await store.create_manifest(Product("sdk"), Version("1.0.0"), b"manifest")
 
 
 async def test_a_server_that_is_away_is_one_clear_fault(s3_location: S3Location) -> None:
