@@ -35,19 +35,26 @@ def http_server(port: str, *command: str) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_listening(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+
+def wait_until_listening(port: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once the server accepts connections."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             socket.create_connection(("127.0.0.1", int(port))).close()
-            break
         except OSError:
             assert process.poll() is None, "the server ended at its start"
             assert time.monotonic() < deadline, "the server did not start"
             time.sleep(0.1)
-    yield url
-    process.terminate()
-    process.wait(PATIENCE_SECONDS)
+        else:
+            return
 
 
 @pytest.fixture(scope="session")
