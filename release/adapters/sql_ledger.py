@@ -1,10 +1,13 @@
 """The ledger in a SQL database, through SQLAlchemy Core."""
 
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import anyio.to_thread
 import msgspec
 from sqlalchemy import URL, Connection, Table, delete, event, insert, inspect, select, text, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -38,6 +41,7 @@ class SqlLedger:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Failed(f"can't make {file.parent}: {error.strerror}") from None
+        await anyio.to_thread.run_sync(_check_readable, file)
         engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(file)))
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin)
@@ -81,10 +85,7 @@ class SqlLedger:
             async with engine.begin() as connection:
                 yield connection
         except (SQLAlchemyError, msgspec.MsgspecError) as error:
-            raise Failed(
-                f"the control database {self._name} does not work: {_cause(error)}."
-                " Origins go on serving the last snapshot; mend the database or restore a backup"
-            ) from None
+            raise _broken(self._name, _cause(error)) from None
 
     async def _migrate(self) -> None:
         async with self._begin(reading=True) as connection:
@@ -177,6 +178,25 @@ class SqlTransaction:
 
 def _document_column(table: Table) -> Any:
     return next(column for column in table.columns if not column.primary_key)
+
+
+def _check_readable(file: Path) -> None:
+    """Raise `Failed` for a file that SQLite can't open or read.
+
+    The driver would find that out too, but its thread then outlives the event loop at times, and complains.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(file, timeout=_BUSY_TIMEOUT_MS / 1000)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise _broken(str(file), str(error)) from None
+
+
+def _broken(name: str, cause: str) -> Failed:
+    return Failed(
+        f"the control database {name} does not work: {cause}."
+        " Origins go on serving the last snapshot; mend the database or restore a backup"
+    )
 
 
 def _schema_version(connection: Connection) -> str | None:
