@@ -52,6 +52,10 @@ class ArtifactSource(Protocol):
         """Every artifact's path, sorted; at least one."""
         ...
 
+    def size(self, path: ArtifactPath) -> int:
+        """About how many bytes the artifact has: what is large is worked on first."""
+        ...
+
     def read(self, path: ArtifactPath) -> bytes:
         """The artifact's bytes; blocks."""
         ...

@@ -5,67 +5,98 @@ from collections.abc import Callable
 import anyio.to_thread
 import msgspec
 
-from bundles.core.compress import Encoding, decode
+from bundles.core.compress import decode
+from bundles.core.delta import apply_delta
 from bundles.core.digest import digest_of
 from bundles.core.errors import Failed, Invalid
-from bundles.core.manifest import Artifact, Manifest, Variant
+from bundles.core.manifest import Artifact, Delta, Manifest, Variant
 from bundles.core.names import ArtifactPath
+from bundles.deltas import read_whole
 from bundles.ports import BlobMissing, BuildReader
 
 Progress = Callable[[ArtifactPath], None]
 
 
 class Damage(msgspec.Struct, frozen=True):
-    """A variant that is damaged, and what is wrong with it."""
+    """A variant that is damaged, by its encoding's name, and what is wrong with it."""
 
     path: ArtifactPath
-    encoding: Encoding
+    encoding: str
     fault: str
 
 
 async def verify(store: BuildReader, manifest: Manifest, progress: Progress) -> list[Damage]:
     """Each damaged variant of a build whose manifest's signature holds; empty where all is well.
 
-    A variant is well if its bytes have the manifest's size and digest and decode to the artifact.
-    `progress` is called with each artifact's path once it has been read.
+    A variant is well if its bytes have the manifest's size and digest and decode to the artifact; a delta
+    decodes with its dictionary. `progress` is called with each artifact's path once it has been read.
     """
     damages = []
     for artifact in manifest.artifacts:
         for variant in artifact.variants:
-            fault = await _fault(store, artifact, variant)
+            fault = await _variant_fault(store, artifact, variant)
             if fault is not None:
                 damages.append(Damage(artifact.path, variant.encoding, fault))
+        for delta in artifact.deltas:
+            fault = await _delta_fault(store, artifact, delta)
+            if fault is not None:
+                damages.append(Damage(artifact.path, "dcz", f"against {delta.base}: {fault}"))
         progress(artifact.path)
     return damages
 
 
-async def _fault(store: BuildReader, artifact: Artifact, variant: Variant) -> str | None:
+async def _variant_fault(store: BuildReader, artifact: Artifact, variant: Variant) -> str | None:
+    def decoded(body: bytes) -> bytes:
+        return decode(body, variant.encoding, artifact.variants[0].size)
+
+    return await _fault(store, artifact, variant, decoded)
+
+
+async def _delta_fault(store: BuildReader, artifact: Artifact, delta: Delta) -> str | None:
     try:
-        body = await _read(store, variant)
-    except BlobMissing:
-        return f"its blob {variant.digest} is missing"
+        dictionary = await read_whole(store, delta.dictionary)
     except Failed as error:
         return str(error)
-    if len(body) != variant.size:
-        return f"its blob {variant.digest} is not of {variant.size} bytes"
-    return await anyio.to_thread.run_sync(_content_fault, artifact, variant, body)
+    if dictionary is None:
+        return f"its dictionary {delta.dictionary} is missing or damaged"
+
+    def decoded(body: bytes) -> bytes:
+        return apply_delta(body, dictionary, artifact.variants[0].size)
+
+    return await _fault(store, artifact, delta, decoded)
 
 
-async def _read(store: BuildReader, variant: Variant) -> bytes:
+async def _fault(
+    store: BuildReader, artifact: Artifact, stored: Variant | Delta, decoded: Callable[[bytes], bytes]
+) -> str | None:
+    try:
+        body = await _read(store, stored)
+    except BlobMissing:
+        return f"its blob {stored.digest} is missing"
+    except Failed as error:
+        return str(error)
+    if len(body) != stored.size:
+        return f"its blob {stored.digest} is not of {stored.size} bytes"
+    return await anyio.to_thread.run_sync(_content_fault, artifact, stored, body, decoded)
+
+
+async def _read(store: BuildReader, stored: Variant | Delta) -> bytes:
     """The body, or a little more than its size where the blob is longer."""
     body = bytearray()
-    async for chunk in store.read_blob(variant.digest):
+    async for chunk in store.read_blob(stored.digest):
         body += chunk
-        if len(body) > variant.size:
+        if len(body) > stored.size:
             break
     return bytes(body)
 
 
-def _content_fault(artifact: Artifact, variant: Variant, body: bytes) -> str | None:
-    if digest_of(body) != variant.digest:
-        return f"its bytes do not have the digest {variant.digest}"
+def _content_fault(
+    artifact: Artifact, stored: Variant | Delta, body: bytes, decoded: Callable[[bytes], bytes]
+) -> str | None:
+    if digest_of(body) != stored.digest:
+        return f"its bytes do not have the digest {stored.digest}"
     try:
-        data = decode(body, variant.encoding, artifact.variants[0].size)
+        data = decoded(body)
     except Invalid as error:
         return str(error)
     if digest_of(data) != artifact.digest:

@@ -4,7 +4,7 @@ import typer
 
 from bundles.core.errors import HeadraceError
 from headrace.terminal import exit_with
-from headrace.verbs import block, controller, demo, keys, pin, publish, rollout, serve, verify, why
+from headrace.verbs import block, controller, demo, diff, keys, pin, publish, rollout, serve, verify, why
 
 app = typer.Typer(
     name="headrace",
@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 app.command(epilog=publish.EPILOG)(publish.publish)
 app.command(epilog=verify.EPILOG)(verify.verify)
+app.command(epilog=diff.EPILOG)(diff.diff)
 app.add_typer(keys.app, name="keys")
 app.add_typer(rollout.app, name="rollout")
 app.command(epilog=rollout.ROLLBACK_EPILOG)(rollout.rollback)

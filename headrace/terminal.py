@@ -29,6 +29,9 @@ _BY_FAULT: dict[type[HeadraceError], Exit] = {
 }
 
 
+_WIDTH_OF_A_PIPE = 400
+
+
 def exit_with(fault: HeadraceError) -> None:
     """One line on stderr, and the fault's exit code."""
     line = " ".join(str(fault).split())
@@ -43,7 +46,9 @@ def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> No
         sys.stdout.write(encoded.decode() + "\n")
         sys.stdout.flush()
     else:
-        draw(Console(highlight=False, soft_wrap=True))
+        # A pipe has no width to fit a table into.
+        width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
+        draw(Console(highlight=False, soft_wrap=True, width=width))
 
 
 @contextmanager

@@ -33,12 +33,16 @@ async def sync_snapshot(
         return table
 
 
+async def read_table(snapshots: SnapshotStore, trusted: TrustedKeys) -> RoutingTable | None:
+    """The routing table that origins serve by, or None before the first. Raises `Failed` for a damaged one."""
+    sealed = await snapshots.read()
+    return None if sealed is None else decode_table(unseal(PAYLOAD_TYPE, sealed, trusted, "the snapshot"))
+
+
 async def _written_revision(snapshots: SnapshotStore, trusted: TrustedKeys) -> int | None:
     """The revision in force, or None where the snapshot is missing or damaged and must be written anew."""
-    sealed = await snapshots.read()
-    if sealed is None:
-        return None
     try:
-        return decode_table(unseal(PAYLOAD_TYPE, sealed, trusted, "the snapshot")).revision
+        table = await read_table(snapshots, trusted)
     except Failed:
         return None
+    return None if table is None else table.revision

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from bundles.core.envelope import TrustedKeys, unseal
+from bundles.core.envelope import TrustedKeys
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from release.core.names import Channel, Environment, Tenant
 from release.core.resolve import Resolution, resolve_tenant
 from release.core.routing import ChannelState, Pin, PinKey
-from release.core.snapshot import PAYLOAD_TYPE, decode_table
 from release.ports import Clock, SnapshotStore
+from release.snapshot import read_table
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -31,10 +31,9 @@ async def explain(
     channel: Channel,
 ) -> Explanation:
     """The resolution as an origin makes it. Raises `Invalid` where nothing of the product was released."""
-    sealed = await snapshots.read()
-    if sealed is None:
+    table = await read_table(snapshots, trusted)
+    if table is None:
         raise Invalid("nothing has been released yet: there is no snapshot")
-    table = decode_table(unseal(PAYLOAD_TYPE, sealed, trusted, "the snapshot"))
     routes = table.products.get(product)
     if routes is None:
         known = ", ".join(sorted(table.products)[:10]) or "none yet"

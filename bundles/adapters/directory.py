@@ -33,6 +33,14 @@ class Directory:
         """Every artifact's path, sorted."""
         return tuple(self._files)
 
+    def size(self, path: ArtifactPath) -> int:
+        """The file's size in bytes."""
+        file = self._files[path]
+        try:
+            return file.stat().st_size
+        except OSError as error:
+            raise Failed(f"can't read {file}: {error.strerror}") from None
+
     def read(self, path: ArtifactPath) -> bytes:
         """The artifact's bytes."""
         file = self._files[path]

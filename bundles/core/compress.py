@@ -1,17 +1,17 @@
 """The encodings of an artifact, made once, at publish."""
 
-import gzip
 import zlib
 from enum import StrEnum
 
 import brotli
+import deflate
 import zstandard
 
 from bundles.core.errors import Invalid
 
 
 class Encoding(StrEnum):
-    """A content coding, by its name in `Content-Encoding` (IANA HTTP Content Coding Registry)."""
+    """A coding that stands alone, by its name in `Content-Encoding` (IANA HTTP Content Coding Registry)."""
 
     IDENTITY = "identity"
     GZIP = "gzip"
@@ -19,7 +19,12 @@ class Encoding(StrEnum):
     ZSTD = "zstd"
 
 
-ZSTD_LEVEL = 19
+COMPRESSED = (Encoding.BR, Encoding.ZSTD, Encoding.GZIP)
+"""Those that cost work, the slowest first."""
+
+# libdeflate's highest: within 0.3% of zopfli's sizes in a tenth of its time, and 3% below zlib's level 9.
+_GZIP_LEVEL = 12
+_ZSTD_LEVEL = 19
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # zlib's way to say: with a gzip header
 
 
@@ -29,21 +34,11 @@ def encode(data: bytes, encoding: Encoding) -> bytes:
         case Encoding.IDENTITY:
             return data
         case Encoding.GZIP:
-            return gzip.compress(data, compresslevel=9, mtime=0)
+            return bytes(deflate.gzip_compress(data, _GZIP_LEVEL))
         case Encoding.BR:
             return bytes(brotli.compress(data, quality=11, lgwin=24))
         case Encoding.ZSTD:
-            return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data)
-
-
-def variants_of(data: bytes) -> dict[Encoding, bytes]:
-    """Identity and each encoding that is smaller than it."""
-    encoded = {encoding: encode(data, encoding) for encoding in Encoding}
-    return {
-        encoding: body
-        for encoding, body in encoded.items()
-        if encoding is Encoding.IDENTITY or len(body) < len(data)
-    }
+            return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(data)
 
 
 def decode(body: bytes, encoding: Encoding, size: int) -> bytes:

@@ -25,19 +25,41 @@ class Variant(msgspec.Struct, frozen=True):
             raise Invalid(f"a variant's size can't be {self.size}")
 
 
+class Delta(msgspec.Struct, frozen=True):
+    """The `dcz` variant for clients that hold the same artifact of an older build, `base`.
+
+    `dictionary` is the digest of that artifact; `digest` and `size`, in bytes, are of the encoded body.
+    """
+
+    base: Version
+    dictionary: Digest
+    digest: Digest
+    size: int
+
+    def __post_init__(self) -> None:
+        parse_version(self.base)
+        parse_digest(self.dictionary)
+        parse_digest(self.digest)
+        if self.size < 0:
+            raise Invalid(f"a delta's size can't be {self.size}")
+
+
 class Artifact(msgspec.Struct, frozen=True):
-    """One file as its build system made it, with its SRI value and its variants, identity first."""
+    """One file as its build system made it, with its SRI value, its variants, identity first, and its deltas."""
 
     path: ArtifactPath
     content_type: str
     integrity: str
     variants: tuple[Variant, ...]
+    deltas: tuple[Delta, ...] = ()
 
     def __post_init__(self) -> None:
         parse_artifact_path(self.path)
         encodings = [variant.encoding for variant in self.variants]
         if encodings[:1] != [Encoding.IDENTITY] or len(set(encodings)) != len(encodings):
             raise Invalid(f"{self.path!r} needs its identity variant first and each encoding once")
+        if len({delta.dictionary for delta in self.deltas}) != len(self.deltas):
+            raise Invalid(f"{self.path!r} has two deltas for one dictionary")
 
     @property
     def digest(self) -> Digest:

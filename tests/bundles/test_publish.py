@@ -16,7 +16,9 @@ from bundles.core.digest import Digest
 from bundles.core.errors import Failed, Invalid, Refused
 from bundles.core.names import Product
 from bundles.core.version import Version
+from bundles.cores import Cores
 from bundles.load import load_build
+from bundles.order import Order, Publisher
 from bundles.ports import Store
 from bundles.publish import Published, publish
 from tests.support.cli import write_build
@@ -51,7 +53,8 @@ async def put(
     store: Store, keys: KeyFiles, folder: Path, version: Version = ONE, product: Product = SDK
 ) -> Published:
     key = keys.signing_key()
-    return await publish(store, key, keys.trusted_keys(), product, version, Directory(folder), lambda _: None)
+    publisher = Publisher(store, key, keys.trusted_keys(), Cores())
+    return await publish(publisher, Order(product, version, Directory(folder)), lambda _: None)
 
 
 def everything(folder: Path) -> dict[str, tuple[int, int, bytes]]:
@@ -99,7 +102,7 @@ async def test_the_same_version_with_other_contents_is_refused_and_nothing_chang
         case "other bytes":
             (dist / "sdk.js").write_text("console.log('bye');\n")
         case "one file more":
-            (dist / "sdk.js.map").write_text("{}")
+            (dist / "sdk.js.txt").write_text("a{}")
         case _:
             (dist / "sdk.js").unlink()
     with pytest.raises(Refused, match=r"1 of its files differ, the first is 'sdk\.js"):

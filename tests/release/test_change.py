@@ -12,6 +12,8 @@ from bundles.core.envelope import unseal
 from bundles.core.errors import Conflict, Failed, Invalid, Refused
 from bundles.core.names import Product
 from bundles.core.version import Range, Version
+from bundles.cores import Cores
+from bundles.order import Order, Publisher
 from bundles.publish import publish
 from headrace import wiring
 from release.adapters import schema
@@ -54,7 +56,8 @@ async def control(data: Path, tmp_path: Path) -> AsyncIterator[Control]:
             source = Directory(write_build(tmp_path / version, {"sdk.js": f"// {version}"}))
             key = wiring.keys(data).signing_key()
             async with wiring.store(data) as store:
-                await publish(store, key, opened.trusted, SDK, version, source, lambda _: None)
+                publisher = Publisher(store, key, opened.trusted, Cores())
+                await publish(publisher, Order(SDK, version, source), lambda _: None)
         yield opened
 
 

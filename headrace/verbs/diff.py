@@ -1,0 +1,124 @@
+"""`headrace diff`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bundles.adapters.directory import Directory
+from bundles.compare import Comparison, FileChange, PublishedSide, Side, UnpublishedSide, compare
+from bundles.core.errors import Invalid
+from bundles.core.names import Product, parse_product
+from bundles.core.version import Version, parse_version
+from bundles.cores import Cores
+from bundles.load import load_build
+from bundles.ports import BuildReader
+from headrace import wiring
+from headrace.options import DEFAULT_DATA, AsJson, Data, example
+from headrace.terminal import show
+
+EPILOG = example("headrace diff posthog-js@1.4.1 posthog-js@1.4.2", "headrace diff posthog-js@1.4.1 dist")
+_HEADINGS = ("file", "raw", "", "br", "", "delta")
+_HELP = "A published build as product@version, or the folder that a build system wrote."
+
+
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help=_HELP)],
+    after: Annotated[str, typer.Argument(metavar="B", help=_HELP)],
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a CI comment.")] = False,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Say how much each file grew from build A to build B, in raw, br and delta bytes."""
+
+    parsed = _parse(before), _parse(after)
+
+    async def run() -> Comparison:
+        async with wiring.store(data) as store:
+            cores = Cores()
+            sides = [await _side(store, data, cores, given) for given in parsed]
+            return await compare(sides[0], sides[1], cores)
+
+    comparison = anyio.run(run)
+    draw = _draw_markdown if markdown else _draw
+    show(_document(before, after, comparison), as_json, lambda console: draw(console, before, after, comparison))
+
+
+def _parse(text: str) -> Directory | tuple[Product, Version]:
+    if Path(text).is_dir():
+        return Directory(Path(text))
+    product, at, version = text.rpartition("@")
+    if not at or not product:
+        raise Invalid(f"{text!r} is neither a folder nor a build: write product@version, as in posthog-js@1.4.2")
+    return parse_product(product), parse_version(version)
+
+
+async def _side(store: BuildReader, data: Path, cores: Cores, given: Directory | tuple[Product, Version]) -> Side:
+    if isinstance(given, Directory):
+        return UnpublishedSide(given, cores)
+    manifest = await load_build(store, wiring.trusted_keys(data), *given)
+    if manifest is None:
+        raise Invalid(f"there is no build {'@'.join(given)}")
+    return PublishedSide(store, manifest)
+
+
+def _document(before: str, after: str, comparison: Comparison) -> dict[str, object]:
+    return {"before": before, "after": after, **msgspec.to_builtins(comparison)}
+
+
+def _draw(console: Console, before: str, after: str, comparison: Comparison) -> None:
+    console.print(_summary(before, after, comparison), markup=False)
+    if comparison.changed:
+        table = Table(*_HEADINGS, box=None, pad_edge=False)
+        for row in _rows(comparison):
+            table.add_row(*row)
+        console.print(table)
+
+
+def _draw_markdown(console: Console, before: str, after: str, comparison: Comparison) -> None:
+    lines = [_summary(before, after, comparison)]
+    if comparison.changed:
+        lines += ["", _markdown_row(_HEADINGS), "|---|--:|--:|--:|--:|--:|"]
+        lines += [_markdown_row((f"`{row[0]}`", *row[1:])) for row in _rows(comparison)]
+    console.print("\n".join(lines), markup=False)
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _summary(before: str, after: str, comparison: Comparison) -> str:
+    return f"{before} to {after}: {len(comparison.changed)} files differ, {comparison.same} are the same"
+
+
+def _rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    changes = comparison.changed
+    rows = [_row(change) for change in changes]
+    if len(changes) > 1:
+        old = [change.before for change in changes if change.before]
+        new = [change.after for change in changes if change.after]
+        raw = sum(sizes.raw for sizes in old), sum(sizes.raw for sizes in new)
+        br = sum(sizes.br for sizes in old), sum(sizes.br for sizes in new)
+        deltas = sum(change.delta or 0 for change in changes)
+        rows.append(("all that differ", str(raw[1]), _growth(*raw), str(br[1]), _growth(*br), str(deltas)))
+    return rows
+
+
+def _row(change: FileChange) -> tuple[str, ...]:
+    if change.after is None:
+        return change.path, "-", "gone", "-", "", "-"
+    delta = "-" if change.delta is None else str(change.delta)
+    if change.before is None:
+        return change.path, str(change.after.raw), "new", str(change.after.br), "", delta
+    raw = str(change.after.raw), _growth(change.before.raw, change.after.raw)
+    return change.path, *raw, str(change.after.br), _growth(change.before.br, change.after.br), delta
+
+
+def _growth(before: int, after: int) -> str:
+    percent = f" ({(after - before) * 100 / before:+.1f}%)" if before else ""
+    return f"{after - before:+d}{percent}"
