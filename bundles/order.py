@@ -5,10 +5,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundles.core.budget import Budget
 from bundles.core.envelope import TrustedKeys
-from bundles.core.names import Product
+from bundles.core.names import ArtifactPath, Product
 from bundles.core.version import Version
 from bundles.cores import Cores
-from bundles.ports import ArtifactSource, Store
+from bundles.ports import Store
 
 DEFAULT_DELTA_BYTES = 16 * 1024 * 1024
 
@@ -23,15 +23,17 @@ class Publisher(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """The build to make.
+    """Which build to make, and by which rules.
 
     `bases` are the builds that clients most probably hold, the likeliest first: deltas are made against them,
-    of at most `delta_bytes` in all, and growth is measured against the first.
+    of at most `delta_bytes` in all, and growth is measured against the first. Source maps are left out unless
+    they are wanted. A file that seems to hold a secret is refused unless it is one of `allowed_secrets`.
     """
 
     product: Product
     version: Version
-    source: ArtifactSource
     bases: tuple[Version, ...] = ()
     delta_bytes: int = DEFAULT_DELTA_BYTES
     budgets: tuple[Budget, ...] = ()
+    source_maps: bool = False
+    allowed_secrets: frozenset[ArtifactPath] = frozenset()

@@ -15,6 +15,7 @@ from bundles.deltas import with_deltas
 from bundles.load import load_build
 from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
+from bundles.screen import WithoutSourceMaps, screen
 from bundles.variants import Progress, store_artifacts
 
 
@@ -25,16 +26,18 @@ class Published(msgspec.Struct, frozen=True):
     created: bool
 
 
-async def publish(publisher: Publisher, order: Order, progress: Progress) -> Published:
+async def publish(publisher: Publisher, order: Order, artifacts: ArtifactSource, progress: Progress) -> Published:
     """Store every variant and delta of every artifact, then the signed manifest, which makes the build exist.
 
     `progress` is called with each artifact's path once it is stored. Raises `Refused` where the version
-    exists with other bytes or a file is over its budget; no build is made or changed then.
+    exists with other bytes, a file is over its budget or a secret would become public: no build is made then.
     """
+    source = artifacts if order.source_maps else WithoutSourceMaps(artifacts)
     existing = await load_build(publisher.store, publisher.trusted, order.product, order.version)
     if existing is not None:
-        return _same_or_refused(existing, await _contents(order.source))
-    manifest = await _store(publisher, order, progress)
+        return _same_or_refused(existing, await _contents(source))
+    await screen(source, order.allowed_secrets, source_maps=order.source_maps)
+    manifest = await _store(publisher, order, source, progress)
     sealed = seal(PAYLOAD_TYPE, encode_manifest(manifest), publisher.signing_key)
     if await publisher.store.create_manifest(order.product, order.version, sealed):
         return Published(manifest=manifest, created=True)
@@ -46,16 +49,14 @@ async def publish(publisher: Publisher, order: Order, progress: Progress) -> Pub
     return _same_or_refused(winner, manifest.contents())
 
 
-async def _store(publisher: Publisher, order: Order, progress: Progress) -> Manifest:
+async def _store(publisher: Publisher, order: Order, source: ArtifactSource, progress: Progress) -> Manifest:
     """All of the build but its manifest, which is returned."""
     bases = [build for base in order.bases if (build := await _base(publisher, order, base)) is not None]
-    artifacts = await store_artifacts(publisher.store, order.source, publisher.cores, progress)
+    artifacts = await store_artifacts(publisher.store, source, publisher.cores, progress)
     manifest = Manifest(product=order.product, version=order.version, artifacts=artifacts)
     if faults := over_budget(order.budgets, manifest, bases[0] if bases else None):
         raise Refused("; ".join(faults) + ": make it smaller, or raise the budget")
-    complete = await with_deltas(
-        publisher.store, order.source, publisher.cores, artifacts, bases, order.delta_bytes
-    )
+    complete = await with_deltas(publisher.store, source, publisher.cores, artifacts, bases, order.delta_bytes)
     return msgspec.structs.replace(manifest, artifacts=complete)
 
 

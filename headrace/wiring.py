@@ -8,14 +8,17 @@ origin/     the origin's own copy of the last snapshot it verified
 """
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from bundles.adapters.archive import unpacked
+from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
 from bundles.adapters.key_files import KeyFiles
+from bundles.adapters.source_files import SourceFiles
 from bundles.core.envelope import TrustedKeys
-from bundles.core.errors import Failed
+from bundles.core.errors import Failed, Invalid
 from bundles.ports import Store
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.system_clock import SystemClock
@@ -40,6 +43,18 @@ async def store(data: Path) -> AsyncIterator[Store]:
 
     async with S3Store.open(parse_s3_location(place)) as opened:
         yield opened
+
+
+@contextmanager
+def source(path: Path, include: Sequence[str] = ()) -> Iterator[SourceFiles]:
+    """The artifacts in a build system's folder, or in an archive."""
+    if path.is_dir():
+        yield directory(path, include)
+    elif path.is_file():
+        with unpacked(path, include) as files:
+            yield files
+    else:
+        raise Invalid(f"{path} is neither a folder nor an archive: name what your build system wrote")
 
 
 def snapshots(data: Path) -> DiskSnapshots:

@@ -1,6 +1,7 @@
 """`headrace diff`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -10,60 +11,65 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bundles.adapters.directory import Directory
 from bundles.compare import Comparison, FileChange, PublishedSide, Side, UnpublishedSide, compare
 from bundles.core.errors import Invalid
 from bundles.core.names import Product, parse_product
 from bundles.core.version import Version, parse_version
 from bundles.cores import Cores
 from bundles.load import load_build
-from bundles.ports import BuildReader
+from bundles.ports import ArtifactSource, BuildReader
+from bundles.screen import WithoutSourceMaps
 from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
 from headrace.terminal import show
 
 EPILOG = example("headrace diff posthog-js@1.4.1 posthog-js@1.4.2", "headrace diff posthog-js@1.4.1 dist")
+Build = tuple[Product, Version]
 _HEADINGS = ("file", "raw", "", "br", "", "delta")
-_HELP = "A published build as product@version, or the folder that a build system wrote."
+_HELP = "A published build as product@version, or what a build system wrote: a folder, tar, tgz or zip."
 
 
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help=_HELP)],
     after: Annotated[str, typer.Argument(metavar="B", help=_HELP)],
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a CI comment.")] = False,
+    source_maps: Annotated[bool, typer.Option("--source-maps", help="Compare source maps too.")] = False,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
     """Say how much each file grew from build A to build B, in raw, br and delta bytes."""
 
-    parsed = _parse(before), _parse(after)
-
-    async def run() -> Comparison:
-        async with wiring.store(data) as store:
-            cores = Cores()
-            sides = [await _side(store, data, cores, given) for given in parsed]
-            return await compare(sides[0], sides[1], cores)
-
-    comparison = anyio.run(run)
+    with ExitStack() as stack:
+        parsed = [_parse(text, stack, source_maps=source_maps) for text in (before, after)]
+        comparison = anyio.run(_compare, data, parsed)
     draw = _draw_markdown if markdown else _draw
     show(_document(before, after, comparison), as_json, lambda console: draw(console, before, after, comparison))
 
 
-def _parse(text: str) -> Directory | tuple[Product, Version]:
-    if Path(text).is_dir():
-        return Directory(Path(text))
+def _parse(text: str, stack: ExitStack, *, source_maps: bool) -> ArtifactSource | Build:
+    if Path(text).exists():
+        source = stack.enter_context(wiring.source(Path(text)))
+        return source if source_maps else WithoutSourceMaps(source)
     product, at, version = text.rpartition("@")
     if not at or not product:
-        raise Invalid(f"{text!r} is neither a folder nor a build: write product@version, as in posthog-js@1.4.2")
+        raise Invalid(f"{text!r} is neither a file nor a build: write product@version, as in posthog-js@1.4.2")
     return parse_product(product), parse_version(version)
 
 
-async def _side(store: BuildReader, data: Path, cores: Cores, given: Directory | tuple[Product, Version]) -> Side:
-    if isinstance(given, Directory):
-        return UnpublishedSide(given, cores)
-    manifest = await load_build(store, wiring.trusted_keys(data), *given)
+async def _compare(data: Path, given: Sequence[ArtifactSource | Build]) -> Comparison:
+    cores = Cores()
+    async with wiring.store(data) as store:
+        before, after = [
+            await _published(store, data, *one) if isinstance(one, tuple) else UnpublishedSide(one, cores)
+            for one in given
+        ]
+        return await compare(before, after, cores)
+
+
+async def _published(store: BuildReader, data: Path, product: Product, version: Version) -> Side:
+    manifest = await load_build(store, wiring.trusted_keys(data), product, version)
     if manifest is None:
-        raise Invalid(f"there is no build {'@'.join(given)}")
+        raise Invalid(f"there is no build {product}@{version}")
     return PublishedSide(store, manifest)
 
 

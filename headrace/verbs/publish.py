@@ -9,35 +9,44 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bundles.adapters.directory import Directory
 from bundles.core.budget import parse_budget
 from bundles.core.compress import Encoding
 from bundles.core.manifest import Manifest
-from bundles.core.names import parse_product
+from bundles.core.names import parse_artifact_path, parse_product
 from bundles.core.size import parse_size
 from bundles.core.version import parse_version
 from bundles.cores import Cores
 from bundles.deltas import MAX_BASES
 from bundles.order import Order, Publisher
+from bundles.ports import ArtifactSource
 from bundles.publish import Published
 from bundles.publish import publish as publish_build
 from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
 from headrace.terminal import progress, show
 from release.core.held import held_builds
-from release.core.names import STABLE, parse_channel
+from release.core.names import STABLE, Channel, parse_channel
 from release.snapshot import read_table
 
 EPILOG = example("headrace publish dist --product posthog-js --version 1.4.2")
 
 
 def publish(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that your build system wrote.")],
+    files: Annotated[
+        Path, typer.Argument(metavar="FILES", help="What your build system wrote: a folder, tar, tgz or zip.")
+    ],
     product: Annotated[str, typer.Option("--product", help="The product that this is a build of.")],
     version: Annotated[str, typer.Option("--version", help="The build's exact version; never used again.")],
     include: Annotated[
         list[str] | None,
-        typer.Option("--include", help="Publish this file or folder of DIR only; may be repeated."),
+        typer.Option("--include", help="Publish this file or folder of FILES only; may be repeated."),
+    ] = None,
+    source_maps: Annotated[
+        bool, typer.Option("--source-maps", help="Publish source maps too: they hold your sources.")
+    ] = False,
+    allow_secret: Annotated[
+        list[str] | None,
+        typer.Option("--allow-secret", metavar="PATH", help="Publish this file though it seems to hold a secret."),
     ] = None,
     budget: Annotated[
         list[str] | None,
@@ -61,25 +70,30 @@ def publish(
 ) -> None:
     """Make an immutable, signed, compressed build. What tenants are served does not change."""
     parsed = parse_product(product), parse_version(version)
-    budgets = tuple(parse_budget(text) for text in budget or ())
-    most_delta_bytes = parse_size(delta_bytes)
     parsed_channel = parse_channel(channel)
-    source = Directory(directory, include or ())
-    keys = wiring.keys(data)
-    signing_key = keys.signing_key()
-
-    async def run() -> Published:
-        table = await read_table(wiring.snapshots(data), keys.trusted_keys())
-        routes = None if table is None else table.products.get(parsed[0])
-        bases = [] if routes is None else held_builds(routes, parsed_channel, deltas)
-        order = Order(*parsed, source, bases=tuple(bases), delta_bytes=most_delta_bytes, budgets=budgets)
-        async with wiring.store(data) as store:
-            publisher = Publisher(store, signing_key, keys.trusted_keys(), Cores())
-            with progress(f"{product}@{version}", len(source.paths)) as advance:
-                return await publish_build(publisher, order, lambda _: advance())
-
-    published = anyio.run(run)
+    order = Order(
+        *parsed,
+        delta_bytes=parse_size(delta_bytes),
+        budgets=tuple(parse_budget(text) for text in budget or ()),
+        source_maps=source_maps,
+        allowed_secrets=frozenset(parse_artifact_path(text) for text in allow_secret or ()),
+    )
+    with wiring.source(files, include or ()) as source:
+        published = anyio.run(_publish, data, order, source, parsed_channel, deltas)
     show(_document(published), as_json, lambda console: _draw(console, published))
+
+
+async def _publish(data: Path, order: Order, source: ArtifactSource, channel: Channel, deltas: int) -> Published:
+    keys = wiring.keys(data)
+    signing_key, trusted = keys.signing_key(), keys.trusted_keys()
+    table = await read_table(wiring.snapshots(data), trusted)
+    routes = None if table is None else table.products.get(order.product)
+    bases = () if routes is None else tuple(held_builds(routes, channel, deltas))
+    async with wiring.store(data) as store:
+        publisher = Publisher(store, signing_key, trusted, Cores())
+        with progress(f"{order.product}@{order.version}", len(source.paths)) as advance:
+            complete = msgspec.structs.replace(order, bases=bases)
+            return await publish_build(publisher, complete, source, lambda _: advance())
 
 
 def _document(published: Published) -> dict[str, object]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bundles.adapters.directory import Directory
+from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
 from bundles.adapters.key_files import KeyFiles
 from bundles.core.budget import parse_budget
@@ -54,19 +54,20 @@ class House:
         *bases: str,
         delta_bytes: int = DEFAULT_DELTA_BYTES,
         budgets: tuple[str, ...] = (),
+        source_maps: bool = False,
     ) -> Manifest:
         key = self.keys.signing_key()
-        source = Directory(write_build(self.folder / f"dist-{version}", dict(files)))
+        source = directory(write_build(self.folder / f"dist-{version}", dict(files)))
         order = Order(
             SDK,
             Version(version),
-            source,
             bases=tuple(map(Version, bases)),
             delta_bytes=delta_bytes,
             budgets=tuple(map(parse_budget, budgets)),
+            source_maps=source_maps,
         )
         publisher = Publisher(self.store, key, self.keys.trusted_keys(), Cores())
-        return (await publish(publisher, order, lambda _: None)).manifest
+        return (await publish(publisher, order, source, lambda _: None)).manifest
 
 
 @pytest.fixture
@@ -109,8 +110,10 @@ async def test_the_same_bytes_of_two_bases_make_one_delta_and_a_file_that_stayed
 
 async def test_what_saves_too_little_and_source_maps_have_no_delta(house: House) -> None:
     noise = [random.Random(seed).randbytes(20_000) for seed in (1, 2)]
-    await house.put("1.0.0", {"noise.bin": noise[0], "sdk.js.map": script(1)})
-    manifest = await house.put("1.1.0", {"noise.bin": noise[1], "sdk.js.map": script(2)}, "1.0.0")
+    await house.put("1.0.0", {"noise.bin": noise[0], "sdk.js.map": script(1)}, source_maps=True)
+    manifest = await house.put(
+        "1.1.0", {"noise.bin": noise[1], "sdk.js.map": script(2)}, "1.0.0", source_maps=True
+    )
     assert [found.deltas for found in manifest.artifacts] == [(), ()]
 
 

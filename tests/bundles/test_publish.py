@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from bundles.adapters.directory import Directory
+from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
 from bundles.adapters.key_files import KeyFiles
 from bundles.core.digest import Digest
@@ -54,7 +54,7 @@ async def put(
 ) -> Published:
     key = keys.signing_key()
     publisher = Publisher(store, key, keys.trusted_keys(), Cores())
-    return await publish(publisher, Order(product, version, Directory(folder)), lambda _: None)
+    return await publish(publisher, Order(product, version), directory(folder), lambda _: None)
 
 
 def everything(folder: Path) -> dict[str, tuple[int, int, bytes]]:
@@ -256,7 +256,7 @@ def too_large(folder: Path) -> None:
         (pipe, "no regular file"),
         (no_utf8, "not valid UTF-8"),
         (line_break, "control character"),
-        (case_collision, "differ by case alone"),
+        (case_collision, "differ by case or"),
         (no_files, "has no files"),
         (too_large, "larger than"),
     ],
@@ -268,15 +268,15 @@ def test_a_directory_that_can_not_be_published_is_refused_by_name(
     folder.mkdir()
     make(folder)
     with pytest.raises(Invalid, match=why):
-        Directory(folder)
+        directory(folder)
 
 
 def test_include_narrows_a_directory(dist: Path) -> None:
-    assert Directory(dist, ["lib/"]).paths == ("lib/extra.mjs",)
-    assert Directory(dist, ["sdk.js", "lib"]).paths == ("lib/extra.mjs", "sdk.js")
+    assert directory(dist, ["lib/"]).paths == ("lib/extra.mjs",)
+    assert directory(dist, ["sdk.js", "lib"]).paths == ("lib/extra.mjs", "sdk.js")
     for name, why in [("../dist/sdk.js", "segment"), ("/etc/passwd", "absolute"), ("li", "no such file")]:
         with pytest.raises(Invalid, match=why):
-            Directory(dist, [name])
+            directory(dist, [name])
 
 
 def test_the_private_key_is_its_owners_alone_and_is_made_once(keys: KeyFiles, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_diff_says_how_much_each_file_grew(data: Path, tmp_path: Path) -> None:
 
 def test_diff_of_what_does_not_exist_is_told(data: Path) -> None:
     assert "there is no build sdk@9.9.9" in fail(data, "diff", "sdk@1.0.0", "sdk@9.9.9", code=2)
-    assert "neither a folder nor a build" in fail(data, "diff", "dist", "sdk@1.0.0", code=2)
+    assert "neither a file nor a build" in fail(data, "diff", "dist", "sdk@1.0.0", code=2)
 
 
 def test_a_budget_that_is_passed_refuses_the_publish(data: Path, tmp_path: Path) -> None:

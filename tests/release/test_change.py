@@ -7,7 +7,7 @@ import anyio
 import pytest
 import sqlalchemy as sa
 
-from bundles.adapters.directory import Directory
+from bundles.adapters.directory import directory
 from bundles.core.envelope import unseal
 from bundles.core.errors import Conflict, Failed, Invalid, Refused
 from bundles.core.names import Product
@@ -53,11 +53,11 @@ async def control(data: Path, tmp_path: Path) -> AsyncIterator[Control]:
     """A control plane with two published builds."""
     async with wiring.control(data) as opened:
         for version in (ONE, TWO):
-            source = Directory(write_build(tmp_path / version, {"sdk.js": f"// {version}"}))
+            source = directory(write_build(tmp_path / version, {"sdk.js": f"// {version}"}))
             key = wiring.keys(data).signing_key()
             async with wiring.store(data) as store:
                 publisher = Publisher(store, key, opened.trusted, Cores())
-                await publish(publisher, Order(SDK, version, source), lambda _: None)
+                await publish(publisher, Order(SDK, version), source, lambda _: None)
         yield opened
 
 

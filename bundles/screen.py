@@ -1,0 +1,58 @@
+"""Look at what is to be published before any of it is stored: for secrets, and for sources that would go along."""
+
+from collections.abc import Collection, Sequence
+
+import anyio.to_thread
+
+from bundles.core.content_type import is_source_map
+from bundles.core.errors import Invalid, Refused
+from bundles.core.names import ArtifactPath
+from bundles.core.secrets import Finding, find_secrets, has_inline_source_map
+from bundles.ports import ArtifactSource
+
+_SHOWN = 5
+
+
+class WithoutSourceMaps:
+    """A source's artifacts but for its source maps, which hold the sources themselves."""
+
+    def __init__(self, source: ArtifactSource) -> None:
+        self._source = source
+        self._paths = tuple(path for path in source.paths if not is_source_map(path))
+        if not self._paths:
+            raise Invalid("nothing is left without source maps: --source-maps publishes them")
+
+    @property
+    def paths(self) -> Sequence[ArtifactPath]:
+        """Every artifact's path, sorted."""
+        return self._paths
+
+    def size(self, path: ArtifactPath) -> int:
+        """About how many bytes the artifact has."""
+        return self._source.size(path)
+
+    def read(self, path: ArtifactPath) -> bytes:
+        """The artifact's bytes."""
+        return self._source.read(path)
+
+
+async def screen(source: ArtifactSource, allowed: Collection[ArtifactPath], *, source_maps: bool) -> None:
+    """Raises `Refused` where a file that is not `allowed` holds a secret, or, unless they are wanted, its sources.
+
+    Raises `Invalid` where a file is allowed that is not there: such an exception would guard nothing.
+    """
+    if missing := sorted(set(allowed) - set(source.paths)):
+        raise Invalid(f"--allow-secret {missing[0]}: the build has no such file")
+    findings: list[Finding] = []
+    for path in source.paths:
+        data = await anyio.to_thread.run_sync(source.read, path)
+        if path not in allowed:
+            findings += find_secrets(path, data)
+        if not source_maps and has_inline_source_map(data):
+            findings.append(Finding(path, "a source map inside the file; --source-maps publishes it"))
+    if findings:
+        shown = ", ".join(map(str, findings[:_SHOWN])) + (", …" if len(findings) > _SHOWN else "")
+        raise Refused(
+            f"{len(findings)} secrets in what would be public: {shown}. Take them out, and revoke each one that is"
+            " real; --allow-secret PATH publishes a file all the same"
+        )
