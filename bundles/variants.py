@@ -1,4 +1,4 @@
-"""Make and store a build's variants, in as many processes as there are cores."""
+"""Make and store a build's variants, on all cores at a time."""
 
 from collections.abc import Callable
 

@@ -63,7 +63,7 @@ class SdkBuilds(msgspec.Struct, frozen=True):
     away: str | None = None
 
 
-class _NpmAwayError(Exception):
+class NpmAwayError(Exception):
     """npm can't be asked; its message says why."""
 
 
@@ -89,15 +89,19 @@ def fetch_builds(cache: Path, lock: Lock, npm: Path | None) -> SdkBuilds:
 
     Raises `Failed` for a package whose bytes are not the locked ones: that is never papered over.
     """
-    wanted = lock.npm
     try:
-        with ThreadPoolExecutor(max_workers=len(wanted.versions)) as pool:
-            fetched = pool.map(lambda version: _cached(cache, wanted, version, npm), wanted.versions)
-            return SdkBuilds(wanted.package, wanted.entry, list(fetched))
-    except _NpmAwayError as error:
+        return fetch_package(cache, lock.npm, npm)
+    except NpmAwayError as error:
         own = lock.fallback
         builds = [SdkBuild(version, _HERE / "fallback" / version) for version in own.versions]
         return SdkBuilds(own.package, own.entry, builds, away=str(error))
+
+
+def fetch_package(cache: Path, wanted: NpmPackage, npm: Path | None) -> SdkBuilds:
+    """One package's builds: cached, or fetched. Raises `NpmAwayError`, and `Failed` for bytes not as locked."""
+    with ThreadPoolExecutor(max_workers=len(wanted.versions)) as pool:
+        fetched = pool.map(lambda version: _cached(cache, wanted, version, npm), wanted.versions)
+        return SdkBuilds(wanted.package, wanted.entry, list(fetched))
 
 
 def _cached(cache: Path, wanted: NpmPackage, version: str, npm: Path | None) -> SdkBuild:
@@ -119,7 +123,7 @@ def _cached(cache: Path, wanted: NpmPackage, version: str, npm: Path | None) -> 
 def _pack(scratch: Path, package: str, npm: Path | None) -> Path:
     """Have npm bring the published tarball; which registry that is from is npm's own configuration."""
     if npm is None:
-        raise _NpmAwayError("there is no npm here")
+        raise NpmAwayError("there is no npm here")
     command: list[str | Path] = [
         npm,
         "pack",
@@ -142,12 +146,12 @@ def _pack(scratch: Path, package: str, npm: Path | None) -> Path:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise _NpmAwayError(f"npm did not bring {package} within {_NPM_SECONDS} s") from None
+        raise NpmAwayError(f"npm did not bring {package} within {_NPM_SECONDS} s") from None
     except OSError as error:
-        raise _NpmAwayError(f"npm can't be run: {error.strerror}") from None
+        raise NpmAwayError(f"npm can't be run: {error.strerror}") from None
     tarballs = list(scratch.glob("*.tgz"))
     if result.returncode or len(tarballs) != 1:
-        raise _NpmAwayError(f"npm did not bring {package} (exit code {result.returncode})")
+        raise NpmAwayError(f"npm did not bring {package} (exit code {result.returncode})")
     return tarballs[0]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bundles.core.compress import COMPRESSED, Encoding, decode, encode
 from bundles.core.content_type import content_type_of
-from bundles.core.errors import Failed, Invalid
+from bundles.core.errors import Invalid
 from bundles.cores import Cores
 from bundles.variants import encode_all
 
@@ -39,7 +39,6 @@ def test_each_encoding_decodes_to_the_artifact_by_another_decoder_too(data: byte
 @pytest.mark.anyio
 @pytest.mark.parametrize("copies", [1, 200])
 async def test_what_compresses_has_all_encodings_and_what_does_not_has_none(copies: int) -> None:
-    """Small files and large ones: those go through other processes."""
     cores = Cores()
     made = await encode_all(cores, COMPRESSIBLE * copies)
     assert set(made) == set(COMPRESSED)
@@ -51,16 +50,6 @@ async def test_what_compresses_has_all_encodings_and_what_does_not_has_none(copi
 def test_gzip_is_smaller_than_zlib_makes_it() -> None:
     script = (Path(__file__).parents[2] / "headrace/demo/fallback/6.0.0/web-vitals.iife.js").read_bytes()
     assert len(encode(script, Encoding.GZIP)) < 0.995 * len(gzip.compress(script, 9))
-
-
-@pytest.mark.anyio
-async def test_a_process_that_is_ended_while_it_compresses_is_told() -> None:
-    with pytest.raises(Failed, match=r"a process that compressed 65536 bytes was ended"):
-        await Cores().run(_end_this_process, bytes(65_536))
-
-
-def _end_this_process(_: bytes) -> None:
-    os._exit(9)
 
 
 @pytest.mark.parametrize("encoding", Encoding)
