@@ -207,12 +207,13 @@ def fault_after(house: House, data: Path, watch: Step, wanted: int) -> tuple[boo
 
 def main(kind: str, folder: Path) -> None:
     """Try every step, and print what was found."""
-    act, wanted, parts = {
+    kinds: dict[str, tuple[Step, int, int]] = {
         "disk": (kill_self, -signal.SIGKILL, 8),
         "s3": (kill_self, -signal.SIGKILL, 1),
         "enospc": (partial(fail_with, errno.ENOSPC), _TOLD, 1),
         "eio": (partial(fail_with, errno.EIO), _TOLD, 1),
-    }[kind]
+    }
+    act, wanted, parts = kinds[kind]
     house = House(folder, parts)
     base = folder / "base"
     if kind != "s3":
