@@ -5,6 +5,7 @@
 """
 
 import base64
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,9 +31,10 @@ _CHUNK_BYTES = 256 * 1024
 _PART_BYTES = 8 * 1024 * 1024
 _ATTEMPTS = 5
 _ATTEMPTS_SECONDS = 30.0
+_JITTER_SECONDS = 0.2
 _SUFFIX = ".json"
 _ABSENT = ("NoSuchKey", "404")
-_EXISTS = "PreconditionFailed"
+_UNMET = "PreconditionFailed"
 _PASSING = (
     "SlowDown",
     "InternalError",
@@ -98,11 +100,13 @@ class S3Store:
     @asynccontextmanager
     async def open(cls, location: S3Location) -> AsyncIterator[Self]:
         """The store, with the credentials that the machine has for AWS (environment, profile or role)."""
-        # botocore's own retries are off: stamina's have one budget for all that may pass by itself.
+        # botocore's own retries are off: stamina's have one budget for all that may pass by itself. So are its
+        # checksums of answers, which a taken-up body has not: blobs are checked by digest, manifests by signature.
         config = AioConfig(
             connect_timeout=5,
             read_timeout=20,
             retries={"total_max_attempts": 1},
+            response_checksum_validation="when_required",
             s3={"addressing_style": "path" if location.endpoint else "auto"},
         )
         options = {"endpoint_url": location.endpoint, "region_name": location.region, "config": config}
@@ -116,25 +120,17 @@ class S3Store:
     async def read_manifest(self, product: Product, version: Version) -> bytes | None:
         """The sealed manifest, or None when there is no such build."""
         try:
-            found = await self._call("get_object", self._manifest_key(product, version))
-            return bytes(await found["Body"].read())
+            return b"".join([chunk async for chunk in self._read(self._manifest_key(product, version))])
         except _AbsentError:
             return None
-        except (BotoCoreError, HttpError, OSError) as error:
-            raise self._failed("get_object", error) from None
 
     async def read_blob(self, digest: Digest) -> AsyncIterator[bytes]:
-        """The blob in chunks of 256 KiB."""
+        """The blob in chunks of at most 256 KiB."""
         try:
-            found = await self._call("get_object", self._blob_key(digest))
+            async for chunk in self._read(self._blob_key(digest)):
+                yield chunk
         except _AbsentError:
             raise BlobMissing(digest) from None
-        try:
-            async with found["Body"] as body:
-                async for chunk in body.iter_chunks(_CHUNK_BYTES):
-                    yield chunk
-        except (BotoCoreError, HttpError, OSError) as error:
-            raise self._failed("get_object", error) from None
 
     async def versions(self, product: Product) -> Sequence[Version]:
         """The product's published versions, oldest precedence first."""
@@ -167,7 +163,7 @@ class S3Store:
         options = {"Body": data, "ChecksumSHA256": _checksum(data), "IfNoneMatch": "*"}
         try:
             await self._call("put_object", key, **options, **self._location.encryption)
-        except _ExistsError:
+        except _ConditionError:
             return False
         return True
 
@@ -182,17 +178,49 @@ class S3Store:
                 await self._put_part(key, upload, number, data[start : start + _PART_BYTES])
                 for number, start in enumerate(range(0, len(data), _PART_BYTES), 1)
             ]
-            await self._call("complete_multipart_upload", key, UploadId=upload, MultipartUpload={"Parts": parts})
+            made = {"UploadId": upload, "MultipartUpload": {"Parts": parts}, "IfNoneMatch": "*"}
+            await self._call("complete_multipart_upload", key, **made)
+        except _ConditionError:
+            await self._abort(key, upload)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await self._call("abort_multipart_upload", key, UploadId=upload)
+                await self._abort(key, upload)
             raise
+
+    async def _abort(self, key: str, upload: str) -> None:
+        """Take the parts away. Where that fails they stay for the bucket's lifecycle rule: nobody sees them."""
+        with contextlib.suppress(Failed):
+            await self._call("abort_multipart_upload", key, UploadId=upload)
 
     async def _put_part(self, key: str, upload: str, number: int, body: bytes) -> dict[str, Any]:
         checksum = _checksum(body)
         options = {"UploadId": upload, "PartNumber": number, "Body": body, "ChecksumSHA256": checksum}
         put = await self._call("upload_part", key, **options)
         return {"PartNumber": number, "ETag": put["ETag"], "ChecksumSHA256": checksum}
+
+    async def _read(self, key: str) -> AsyncIterator[bytes]:
+        """An object in chunks. A body that breaks off is taken up where it broke, if it is still the same object.
+
+        Raises `_AbsentError`, and `Failed` for a body that breaks off again and again.
+        """
+        done = 0
+        same: dict[str, str] = {}
+        try:
+            async for attempt in stamina.retry_context(
+                on=_may_pass, attempts=_ATTEMPTS, timeout=None, wait_jitter=_JITTER_SECONDS
+            ):
+                with attempt:
+                    rest = {"Range": f"bytes={done}-"} if done else {}
+                    found = await self._call("get_object", key, **same, **rest)
+                    same = {"IfMatch": found["ETag"]}
+                    async with found["Body"] as body:
+                        async for chunk in body.iter_chunks(_CHUNK_BYTES):
+                            done += len(chunk)
+                            yield chunk
+        except _ConditionError:
+            raise self._failed("get_object", OSError(f"{key} was replaced while it was read")) from None
+        except (BotoCoreError, HttpError, OSError) as error:
+            raise self._failed("get_object", error) from None
 
     async def _list(self, folder: str) -> tuple[list[str], list[str]]:
         """The names of the files in a folder, and of the folders in it."""
@@ -208,7 +236,7 @@ class S3Store:
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def _call(self, operation: str, key: str | None, **options: Any) -> Any:
-        """One request, tried again where that may help. Raises `_AbsentError`, `_ExistsError` or `Failed`."""
+        """One request, tried again where that may help. Raises `_AbsentError`, `_ConditionError` or `Failed`."""
         named = {} if key is None else {"Key": key}
         try:
             async for attempt in stamina.retry_context(
@@ -220,8 +248,8 @@ class S3Store:
             code = _code(error)
             if code in _ABSENT:
                 raise _AbsentError from None
-            if code == _EXISTS:
-                raise _ExistsError from None
+            if code == _UNMET:
+                raise _ConditionError from None
             raise self._failed(operation, error) from None
         except (BotoCoreError, HttpError, OSError) as error:
             raise self._failed(operation, error) from None
@@ -240,8 +268,8 @@ class _AbsentError(Exception):
     """There is no such object."""
 
 
-class _ExistsError(Exception):
-    """There is such an object already."""
+class _ConditionError(Exception):
+    """A condition does not hold: there is such an object already, or it is another one now."""
 
 
 def _may_pass(error: Exception) -> bool:

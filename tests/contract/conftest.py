@@ -76,6 +76,38 @@ def s3_location(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> S3Location:
     return parse_s3_location(f"s3://{bucket}/sdk/?endpoint={s3_server}&region=us-east-1")
 
 
+class FaultyS3:
+    """The S3-speaking server behind a proxy that fails when told to."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def fail(self, kind: str, times: int, part: str = "") -> None:
+        """Let the next requests fail whose URL has this in it; what was told before is forgotten."""
+        fault = {"kind": kind, "times": str(times), "part": part}
+        httpx.put(f"{self.url}/_fault", json=fault).raise_for_status()
+
+    def seen(self, method: str, part: str) -> int:
+        """How many requests there have been by this method for a path with this in it."""
+        counts = httpx.get(f"{self.url}/_seen").json()
+        return sum(count for asked, count in counts.items() if asked.startswith(method) and part in asked)
+
+
+@pytest.fixture(scope="session")
+def faulty_proxy(s3_server: str) -> Iterator[FaultyS3]:
+    """The proxy's process."""
+    port = free_port()
+    with http_server(port, "tests.contract.faulty_proxy", s3_server, port) as url:
+        yield FaultyS3(url)
+
+
+@pytest.fixture
+def faulty_s3(faulty_proxy: FaultyS3) -> Iterator[FaultyS3]:
+    """The proxy, which fails nothing yet."""
+    yield faulty_proxy
+    faulty_proxy.fail("none", 0)
+
+
 @pytest.fixture(params=["disk", "s3"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """Each store, empty."""

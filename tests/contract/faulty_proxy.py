@@ -1,43 +1,99 @@
-"""A proxy before the S3-speaking server that fails the first requests, as a throttled server does."""
+"""A proxy before the S3-speaking server that can be told to fail as real servers do.
 
+PUT /_fault {"kind": KIND, "times": N, "part": TEXT}    the next N requests whose URL has TEXT in it fail
+GET /_seen                                              how often each method and path was asked for
+
+`throttle` answers 503 SlowDown; `reset` breaks the answer off midway; `truncate` gives half of it as if it
+were all; `lie` changes its first byte; `stall` never answers.
+"""
+
+import asyncio
+import collections
 import sys
+from collections.abc import Mapping
 
 import httpx
 import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 SLOW_DOWN = (
     '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'
 )
+_HOP_BY_HOP = ("transfer-encoding", "connection", "server", "date")
 
 
-def proxy(target: str, failures: int) -> Starlette:
-    """Answers 503 SlowDown to the first `failures` requests, and passes on all others."""
-    left = failures
-    client = httpx.AsyncClient(base_url=target)
+class Proxy:
+    """An ASGI application that passes requests on, but for those that are to fail."""
 
-    async def forward(request: Request) -> Response:
-        nonlocal left
+    def __init__(self, target: str) -> None:
+        self._client = httpx.AsyncClient(base_url=target, timeout=60)
+        self._seen: collections.Counter[str] = collections.Counter()
+        self._fault: dict[str, str] = {}
+        self._times = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        answer = await self._control(request) or await self._answer(request)
+        await answer(scope, receive, send)
+
+    async def _control(self, request: Request) -> ASGIApp | None:
+        if request.url.path == "/_seen":
+            return JSONResponse(self._seen)
+        if request.url.path == "/_fault":
+            self._fault = await request.json()
+            self._times = int(self._fault["times"])
+            return Response(status_code=204)
+        return None
+
+    async def _answer(self, request: Request) -> ASGIApp:
         body = await request.body()
-        if left > 0:
-            left -= 1
+        self._seen[f"{request.method} {request.url.path}"] += 1
+        if self._times == 0 or self._fault["part"] not in str(request.url):
+            return await self._forward(request, body)
+        self._times -= 1
+        kind = self._fault["kind"]
+        if kind == "throttle":
             return Response(SLOW_DOWN, 503, media_type="application/xml")
-        answer = await client.request(
+        if kind == "stall":
+            await asyncio.sleep(3600)
+        answer = await self._forward(request, body)
+        half = bytes(answer.body[: len(answer.body) // 2])
+        if kind == "reset":
+            return _BrokenOff(answer, half)
+        wrong = half if kind == "truncate" else bytes([answer.body[0] ^ 1]) + bytes(answer.body[1:])
+        return Response(wrong, answer.status_code, _without(answer.headers, "content-length"))
+
+    async def _forward(self, request: Request, body: bytes) -> Response:
+        answer = await self._client.request(
             request.method,
             request.url.path + ("?" + request.url.query if request.url.query else ""),
             headers=[(name, value) for name, value in request.headers.raw if name != b"host"],
             content=body,
         )
-        dropped = ("transfer-encoding", "connection", "server", "date")
-        kept = {name: value for name, value in answer.headers.items() if name not in dropped}
-        return Response(answer.content, answer.status_code, headers=kept)
+        return Response(answer.content, answer.status_code, _without(answer.headers, *_HOP_BY_HOP))
 
-    methods = ["GET", "HEAD", "PUT", "POST", "DELETE"]
-    return Starlette(routes=[Route("/{path:path}", forward, methods=methods)])
+
+class _BrokenOff:
+    """An answer whose connection is closed before it is whole."""
+
+    def __init__(self, answer: Response, begin: bytes) -> None:
+        self._answer = answer
+        self._begin = begin
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        head = {"status": self._answer.status_code, "headers": self._answer.raw_headers}
+        await send({"type": "http.response.start", **head})
+        await send({"type": "http.response.body", "body": self._begin, "more_body": True})
+
+
+def _without(headers: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in names}
 
 
 if __name__ == "__main__":
-    uvicorn.run(proxy(sys.argv[1], int(sys.argv[3])), port=int(sys.argv[2]), log_level="critical")
+    uvicorn.run(Proxy(sys.argv[1]), port=int(sys.argv[2]), log_level="critical")
