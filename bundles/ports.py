@@ -1,7 +1,10 @@
 """What publishing needs from outside: a store for builds."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+
+import msgspec
 
 from bundles.core.digest import Digest
 from bundles.core.names import ArtifactPath, Product
@@ -32,15 +35,64 @@ class BuildReader(Protocol):
         ...
 
 
+class StoredBlob(msgspec.Struct, frozen=True):
+    """A blob that a store holds: its size in bytes, and when it was put there, in seconds since the epoch."""
+
+    digest: Digest
+    size: int
+    stored_at: int
+
+
+class Sweeper(Protocol):
+    """What may be done to a store only while nobody publishes."""
+
+    async def retire_manifest(self, product: Product, version: Version) -> None:
+        """Make the build stop existing, durably and in one step, for ever; harmless where it has already."""
+        ...
+
+    async def remove_blobs(self, digests: Sequence[Digest]) -> None:
+        """Take the blobs away; harmless for those that are gone already."""
+        ...
+
+    async def remove_unfinished(self) -> None:
+        """Take away what publishers that were killed left half-written; it was never to be seen."""
+        ...
+
+
 class Store(BuildReader, Protocol):
     """Where builds live. Blobs are named by their content; a build exists once its manifest does."""
+
+    async def is_retired(self, product: Product, version: Version) -> bool:
+        """True for a build that existed once: its version is never used again, since caches may hold its files."""
+        ...
+
+    async def published_at(self, product: Product) -> Mapping[Version, int]:
+        """When each of the product's builds was published, in seconds since the epoch, by the store's clock."""
+        ...
+
+    def blobs(self) -> AsyncIterator[StoredBlob]:
+        """Every blob, whether a build needs it or not."""
+        ...
 
     async def put_blob(self, digest: Digest, data: bytes) -> None:
         """Keep the blob durably. Putting it again is harmless."""
         ...
 
     async def create_manifest(self, product: Product, version: Version, sealed: bytes) -> bool:
-        """Make the build exist, durably and in one step. False when it exists already: nothing changed."""
+        """Make the build exist, durably and in one step. False when it exists or is retired: nothing changed."""
+        ...
+
+    def publishing(self) -> AbstractAsyncContextManager[None]:
+        """Keeps sweepers out from the first `put_blob` to `create_manifest`, beside any number of publishers.
+
+        That is what makes it safe to put a blob that the store has already: it is not written again, and no build
+        may need it yet, but a sweeper that would take it away can't begin, and one that has begun is waited for.
+        One may be held within another. A publisher that is killed lets go of it by itself, within minutes.
+        """
+        ...
+
+    def sweeping(self) -> AbstractAsyncContextManager[Sweeper]:
+        """Keeps publishers and other sweepers out. Raises `Conflict` where one is at work."""
         ...
 
 

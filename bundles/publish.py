@@ -30,9 +30,21 @@ async def publish(publisher: Publisher, order: Order, artifacts: ArtifactSource,
     """Store every variant and delta of every artifact, then the signed manifest, which makes the build exist.
 
     `progress` is called with each artifact's path once it is stored. Raises `Refused` where the version
-    exists with other bytes, a file is over its budget or a secret would become public: no build is made then.
+    exists with other bytes or is retired, a file is over its budget or a secret would become public: no build is
+    made then.
     """
     source = artifacts if order.source_maps else WithoutSourceMaps(artifacts)
+    async with publisher.store.publishing():
+        return await _publish(publisher, order, source, progress)
+
+
+async def _publish(publisher: Publisher, order: Order, source: ArtifactSource, progress: Progress) -> Published:
+    """The publish, while nobody sweeps the store."""
+    if await publisher.store.is_retired(order.product, order.version):
+        raise Refused(
+            f"{order.product}@{order.version} was retired, and caches may hold its files for a year:"
+            " publish these files as a new version"
+        )
     existing = await load_build(publisher.store, publisher.trusted, order.product, order.version)
     if existing is not None:
         return _same_or_refused(existing, await _contents(source))

@@ -39,7 +39,8 @@ async def store(data: Path) -> AsyncIterator[Store]:
     if not place:
         yield DiskStore(data / "store")
         return
-    from bundles.adapters.s3_store import S3Store, parse_s3_location  # aiobotocore is slow to load
+    from bundles.adapters.s3_bucket import parse_s3_location  # aiobotocore is slow to load
+    from bundles.adapters.s3_store import S3Store
 
     async with S3Store.open(parse_s3_location(place)) as opened:
         yield opened

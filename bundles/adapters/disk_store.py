@@ -2,35 +2,59 @@
 
 blobs/ab/ab12…              a variant's body, named by its digest
 builds/{product}/{x.y.z}.json   a build's sealed manifest, written last
+retired/{product}/{x.y.z}.json  the sealed manifest of a build that was retired
+.lock                           held by publishers together or by one sweeper; the kernel frees a killed process's
 """
 
-from collections.abc import AsyncIterator, Sequence
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from bundles.adapters.files import create_exclusively, write_atomically
-from bundles.core.digest import Digest
-from bundles.core.errors import Failed
+from bundles.adapters.files import create_exclusively, leftovers, move, opened_for_lock, write_atomically
+from bundles.core.digest import Digest, are_digests
+from bundles.core.errors import Conflict, Failed
 from bundles.core.names import Product, are_products
 from bundles.core.version import Version, are_versions
-from bundles.ports import BlobMissing
+from bundles.ports import BlobMissing, StoredBlob
 
 _CHUNK_BYTES = 256 * 1024
 _SUFFIX = ".json"
+_POLL_SECONDS = 0.1
+
+
+class _Layout:
+    """Where things are below the store's folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.blobs = root / "blobs"
+        self.builds = root / "builds"
+        self.lock = root / ".lock"
+        self._retired = root / "retired"
+
+    def blob(self, digest: Digest) -> Path:
+        return self.blobs / digest[:2] / digest
+
+    def manifest(self, product: Product, version: Version) -> Path:
+        return self.builds / product / f"{version}{_SUFFIX}"
+
+    def retired(self, product: Product, version: Version) -> Path:
+        return self._retired / product / f"{version}{_SUFFIX}"
 
 
 class DiskStore:
     """Builds below one folder, which is made when the first build is published."""
 
     def __init__(self, root: Path) -> None:
-        self._blobs = root / "blobs"
-        self._builds = root / "builds"
+        self._layout = _Layout(root)
 
     async def read_manifest(self, product: Product, version: Version) -> bytes | None:
         """The sealed manifest, or None when there is no such build."""
-        path = self._manifest_path(product, version)
+        path = self._layout.manifest(product, version)
         try:
             return await anyio.to_thread.run_sync(path.read_bytes)
         except (FileNotFoundError, NotADirectoryError):
@@ -40,7 +64,7 @@ class DiskStore:
 
     async def read_blob(self, digest: Digest) -> AsyncIterator[bytes]:
         """The blob in chunks of 256 KiB."""
-        path = self._blob_path(digest)
+        path = self._layout.blob(digest)
         try:
             async with await anyio.open_file(path, "rb") as file:
                 while chunk := await file.read(_CHUNK_BYTES):
@@ -52,21 +76,53 @@ class DiskStore:
 
     async def versions(self, product: Product) -> Sequence[Version]:
         """The product's published versions, oldest precedence first."""
-        names = await anyio.to_thread.run_sync(_manifest_names, self._builds / product)
-        return are_versions(names)
+        return are_versions(await anyio.to_thread.run_sync(_written_at, self._layout.builds / product))
+
+    async def published_at(self, product: Product) -> Mapping[Version, int]:
+        """When each of the product's builds was published."""
+        written_at = await anyio.to_thread.run_sync(_written_at, self._layout.builds / product)
+        return {version: written_at[version] for version in are_versions(written_at)}
 
     async def products(self) -> Sequence[Product]:
         """Every product with a published build, sorted."""
         return await anyio.to_thread.run_sync(self._products)
 
+    async def is_retired(self, product: Product, version: Version) -> bool:
+        """True for a build that existed once and never will again."""
+        return await anyio.to_thread.run_sync(self._layout.retired(product, version).exists)
+
+    async def blobs(self) -> AsyncIterator[StoredBlob]:
+        """Every blob, a 256th part of them in memory at a time."""
+        for shard in await anyio.to_thread.run_sync(_entries, self._layout.blobs):
+            for blob in await anyio.to_thread.run_sync(_blobs, Path(shard.path)):
+                yield blob
+
     async def put_blob(self, digest: Digest, data: bytes) -> None:
         """Keep the blob durably, unless it is there in full already."""
-        await anyio.to_thread.run_sync(self._put_blob, self._blob_path(digest), data)
+        await anyio.to_thread.run_sync(self._put_blob, self._layout.blob(digest), data)
 
     async def create_manifest(self, product: Product, version: Version, sealed: bytes) -> bool:
         """Make the build exist in one step. False when it exists already."""
-        path = self._manifest_path(product, version)
+        if await self.is_retired(product, version):
+            return False
+        path = self._layout.manifest(product, version)
         return await anyio.to_thread.run_sync(create_exclusively, path, sealed)
+
+    @asynccontextmanager
+    async def publishing(self) -> AsyncIterator[None]:
+        """The lock, shared with other publishers; waits until no sweep runs."""
+        with opened_for_lock(self._layout.lock) as descriptor:
+            while not _took(descriptor, fcntl.LOCK_SH):  # noqa: ASYNC110 - another process holds it
+                await anyio.sleep(_POLL_SECONDS)
+            yield
+
+    @asynccontextmanager
+    async def sweeping(self) -> AsyncIterator["DiskSweeper"]:
+        """The lock, alone. Raises `Conflict` where another process has it."""
+        with opened_for_lock(self._layout.lock) as descriptor:
+            if not _took(descriptor, fcntl.LOCK_EX):
+                raise Conflict("a publish or another sweep is running: try again once it is done")
+            yield DiskSweeper(self._layout)
 
     def _put_blob(self, path: Path, data: bytes) -> None:
         try:
@@ -77,17 +133,71 @@ class DiskStore:
             write_atomically(path, data)
 
     def _products(self) -> Sequence[Product]:
-        manifests = self._builds.glob(f"*/*{_SUFFIX}"), self._builds.glob(f"@*/*/*{_SUFFIX}")
-        return are_products(
-            path.parent.relative_to(self._builds).as_posix() for found in manifests for path in found
-        )
-
-    def _blob_path(self, digest: Digest) -> Path:
-        return self._blobs / digest[:2] / digest
-
-    def _manifest_path(self, product: Product, version: Version) -> Path:
-        return self._builds / product / f"{version}{_SUFFIX}"
+        builds = self._layout.builds
+        manifests = builds.glob(f"*/*{_SUFFIX}"), builds.glob(f"@*/*/*{_SUFFIX}")
+        return are_products(path.parent.relative_to(builds).as_posix() for found in manifests for path in found)
 
 
-def _manifest_names(folder: Path) -> list[str]:
-    return [path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}")]
+class DiskSweeper:
+    """What may be taken away while nobody publishes."""
+
+    def __init__(self, layout: _Layout) -> None:
+        self._layout = layout
+
+    async def retire_manifest(self, product: Product, version: Version) -> None:
+        """Move the manifest to the retired ones."""
+        path, target = self._layout.manifest(product, version), self._layout.retired(product, version)
+        await anyio.to_thread.run_sync(move, path, target)
+
+    async def remove_blobs(self, digests: Sequence[Digest]) -> None:
+        """Take the blobs away. One that a power cut brings back is taken away by the next sweep."""
+        await anyio.to_thread.run_sync(_unlink, [self._layout.blob(digest) for digest in digests])
+
+    async def remove_unfinished(self) -> None:
+        """Take away the temporary files that killed publishers left behind."""
+        for root in (self._layout.blobs, self._layout.builds):
+            await anyio.to_thread.run_sync(_unlink, leftovers(root))
+
+
+def _took(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _written_at(folder: Path) -> dict[str, int]:
+    """When each manifest in a folder was written, by its name without the suffix."""
+    return {
+        entry.name.removesuffix(_SUFFIX): int(entry.stat().st_mtime)
+        for entry in _entries(folder)
+        if entry.name.endswith(_SUFFIX)
+    }
+
+
+def _blobs(shard: Path) -> list[StoredBlob]:
+    return [
+        StoredBlob(digest, entry.stat().st_size, int(entry.stat().st_mtime))
+        for entry in _entries(shard)
+        for digest in are_digests([entry.name])
+    ]
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing where it is not there, or is no folder."""
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise Failed(f"can't read {folder}: {error.strerror}") from None
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise Failed(f"can't remove {path}: {error.strerror}") from None

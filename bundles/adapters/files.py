@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bundles.core.errors import Failed
 
+_STAGED = ".tmp"
+
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Put the file there, in place of an older one; readers see the one or the other."""
@@ -34,10 +36,42 @@ def remove(path: Path) -> None:
         raise Failed(f"can't remove {path}: {error.strerror}") from error
 
 
+def move(path: Path, target: Path) -> None:
+    """Rename the file, durably; readers see it in the one place or in the other. Harmless where it is gone."""
+    try:
+        _make_folder(target.parent)
+        path.replace(target)
+        _sync_folder(target.parent)
+        _sync_folder(path.parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Failed(f"can't move {path} to {target}: {error.strerror}") from error
+
+
+@contextmanager
+def opened_for_lock(path: Path) -> Iterator[int]:
+    """The descriptor of a file that is there only to be locked, made where it is missing."""
+    try:
+        _make_folder(path.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise Failed(f"can't write {path}: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """What writers that were killed left below a folder; those that are at work have such files too."""
+    return folder.rglob(f".*{_STAGED}")
+
+
 @contextmanager
 def _staged(path: Path, data: bytes, mode: int) -> Iterator[Path]:
     """The data, synced, under a name of its own beside `path`; gone afterwards, with the folder synced."""
-    staged = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
+    staged = path.parent / f".{path.name}.{secrets.token_hex(8)}{_STAGED}"
     try:
         _make_folder(path.parent)
         try:

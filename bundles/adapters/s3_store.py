@@ -1,177 +1,124 @@
-"""The store in S3, or in what speaks its protocol, through aiobotocore.
+"""The store in S3, or in what speaks its protocol.
 
 {prefix}blobs/ab/ab12…                  a variant's body, named by its digest
 {prefix}builds/{product}/{x.y.z}.json   a build's sealed manifest, written last and on condition that it is new
+{prefix}retired/{product}/{x.y.z}.json  the sealed manifest of a build that was retired
+{prefix}leases/…                        who publishes or sweeps now
 """
 
-import base64
 import contextlib
-import hashlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
 
 import anyio
-import msgspec
-import stamina
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
-from aiohttp import ClientError as HttpError
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as LostConnection
 
-from bundles.core.digest import Digest
-from bundles.core.errors import Failed, Invalid
+from bundles.adapters.s3_bucket import MAX_REMOVED, AbsentError, ConditionError, S3Bucket, S3Location, checksum
+from bundles.adapters.s3_leases import LEASE_SECONDS, S3Leases
+from bundles.core.digest import Digest, are_digests
+from bundles.core.errors import Failed
 from bundles.core.names import Product, are_products
 from bundles.core.version import Version, are_versions
-from bundles.ports import BlobMissing
+from bundles.ports import BlobMissing, StoredBlob
 
-_CHUNK_BYTES = 256 * 1024
 _PART_BYTES = 8 * 1024 * 1024
-_ATTEMPTS = 5
-_ATTEMPTS_SECONDS = 30.0
-_JITTER_SECONDS = 0.2
 _SUFFIX = ".json"
-_ABSENT = ("NoSuchKey", "404")
-_UNMET = "PreconditionFailed"
-_PASSING = (
-    "SlowDown",
-    "InternalError",
-    "ServiceUnavailable",
-    "RequestTimeout",
-    "ConditionalRequestConflict",
-    "500",
-    "503",
-)
-
-
-class S3Location(msgspec.Struct, frozen=True):
-    """A place in S3: `s3://bucket/prefix?endpoint=URL&region=NAME&kms=KEY`, of which only the bucket is needed.
-
-    Everything is encrypted at rest: with the KMS key where one is named, else with S3's own keys.
-    """
-
-    bucket: str
-    prefix: str = ""
-    endpoint: str | None = None
-    region: str | None = None
-    kms_key: str | None = None
-
-    @property
-    def encryption(self) -> dict[str, str]:
-        """What each write asks for."""
-        if self.kms_key is None:
-            return {"ServerSideEncryption": "AES256"}
-        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key}
-
-
-def parse_s3_location(text: str) -> S3Location:
-    """The location of an `s3://` URL. Raises `Invalid`."""
-    parts = urlsplit(text)
-    options = parse_qs(parts.query, keep_blank_values=True)
-    known = {"endpoint", "region", "kms"}
-    if (
-        parts.scheme != "s3"
-        or not parts.hostname
-        or set(options) - known
-        or any(len(v) > 1 for v in options.values())
-    ):
-        raise Invalid(f"{text!r} is no place in S3: write s3://bucket/prefix?endpoint=URL&region=NAME&kms=KEY")
-    prefix = parts.path.strip("/")
-    first = {name: values[0] for name, values in options.items()}
-    return S3Location(
-        bucket=parts.hostname,
-        prefix=f"{prefix}/" if prefix else "",
-        endpoint=first.get("endpoint"),
-        region=first.get("region"),
-        kms_key=first.get("kms"),
-    )
 
 
 class S3Store:
-    """Builds below one prefix of a bucket. What may pass is tried again, with backoff, for half a minute."""
+    """Builds below one prefix of a bucket."""
 
-    def __init__(self, client: Any, location: S3Location) -> None:
-        self._client = client
-        self._location = location
+    def __init__(self, bucket: S3Bucket, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._bucket = bucket
+        self._leases = S3Leases(bucket, lease_seconds)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, location: S3Location) -> AsyncIterator[Self]:
-        """The store, with the credentials that the machine has for AWS (environment, profile or role)."""
-        # botocore's own retries are off: stamina's have one budget for all that may pass by itself. So are its
-        # checksums of answers, which a taken-up body has not: blobs are checked by digest, manifests by signature.
-        config = AioConfig(
-            connect_timeout=5,
-            read_timeout=20,
-            retries={"total_max_attempts": 1},
-            response_checksum_validation="when_required",
-            s3={"addressing_style": "path" if location.endpoint else "auto"},
-        )
-        options = {"endpoint_url": location.endpoint, "region_name": location.region, "config": config}
-        async with AsyncExitStack() as stack:
-            try:
-                client = await stack.enter_async_context(get_session().create_client("s3", **options))
-            except (BotoCoreError, ValueError) as error:
-                raise Failed(f"can't use s3://{location.bucket}: {error}") from None
-            yield cls(client, location)
+        """The store at this place."""
+        async with S3Bucket.open(location) as bucket:
+            yield cls(bucket)
 
     async def read_manifest(self, product: Product, version: Version) -> bytes | None:
         """The sealed manifest, or None when there is no such build."""
-        try:
-            return b"".join([chunk async for chunk in self._read(self._manifest_key(product, version))])
-        except _AbsentError:
-            return None
+        return await self._bucket.read_whole(_manifest_key(product, version))
 
     async def read_blob(self, digest: Digest) -> AsyncIterator[bytes]:
         """The blob in chunks of at most 256 KiB."""
         try:
-            async for chunk in self._read(self._blob_key(digest)):
+            async for chunk in self._bucket.read(_blob_key(digest)):
                 yield chunk
-        except _AbsentError:
+        except AbsentError:
             raise BlobMissing(digest) from None
 
     async def versions(self, product: Product) -> Sequence[Version]:
         """The product's published versions, oldest precedence first."""
-        folder = f"{self._location.prefix}builds/{product}/"
-        names, _ = await self._list(folder)
-        return are_versions(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX))
+        return are_versions(await self._written_at(product))
+
+    async def published_at(self, product: Product) -> Mapping[Version, int]:
+        """When each of the product's builds was published, by the server's clock."""
+        written_at = await self._written_at(product)
+        return {version: written_at[version] for version in are_versions(written_at)}
 
     async def products(self) -> Sequence[Product]:
         """Every product with a published build, sorted."""
-        root = f"{self._location.prefix}builds/"
-        _, names = await self._list(root)
+        names = await self._folders("builds/")
         found = [name for name in names if not name.startswith("@")]
         for scope in (name for name in names if name.startswith("@")):
-            found += [f"{scope}/{name}" for name in (await self._list(f"{root}{scope}/"))[1]]
+            found += [f"{scope}/{name}" for name in await self._folders(f"builds/{scope}/")]
         return are_products(found)
+
+    async def is_retired(self, product: Product, version: Version) -> bool:
+        """True for a build that existed once and never will again."""
+        return await self._bucket.read_whole(_retired_key(product, version)) is not None
+
+    async def blobs(self) -> AsyncIterator[StoredBlob]:
+        """Every blob, a thousand by each request."""
+        async for page in self._bucket.pages("blobs/", deep=True):
+            for file in page.files:
+                for digest in are_digests([file.name.rpartition("/")[2]]):
+                    yield StoredBlob(digest, file.size, int(file.written_at.timestamp()))
 
     async def put_blob(self, digest: Digest, data: bytes) -> None:
         """Keep the blob, unless it is there already; S3 checks the digest before it does."""
-        key = self._blob_key(digest)
+        key = _blob_key(digest)
         if len(data) > _PART_BYTES:
             await self._put_in_parts(key, data)
         else:
-            await self._put_new(key, data)
+            await self._bucket.put_new(key, data)
 
     async def create_manifest(self, product: Product, version: Version, sealed: bytes) -> bool:
         """Make the build exist in one step. False when it exists already, also by an attempt of this very call."""
-        return await self._put_new(self._manifest_key(product, version), sealed)
-
-    async def _put_new(self, key: str, data: bytes) -> bool:
-        options = {"Body": data, "ChecksumSHA256": _checksum(data), "IfNoneMatch": "*"}
-        try:
-            await self._call("put_object", key, **options, **self._location.encryption)
-        except _ConditionError:
+        if await self.is_retired(product, version):
             return False
-        return True
+        return await self._bucket.put_new(_manifest_key(product, version), sealed)
+
+    def publishing(self) -> AbstractAsyncContextManager[None]:
+        """A lease beside those of other publishers; see `S3Leases`."""
+        return self._leases.publishing()
+
+    @asynccontextmanager
+    async def sweeping(self) -> AsyncIterator["S3Sweeper"]:
+        """The only lease of all; see `S3Leases`."""
+        async with self._leases.sweeping():
+            yield S3Sweeper(self._bucket)
+
+    async def _written_at(self, product: Product) -> dict[str, int]:
+        """When each of the product's manifests was written, by version as it is spelt in its key."""
+        return {
+            file.name.removesuffix(_SUFFIX): int(file.written_at.timestamp())
+            async for page in self._bucket.pages(f"builds/{product}/")
+            for file in page.files
+            if file.name.endswith(_SUFFIX)
+        }
+
+    async def _folders(self, folder: str) -> list[str]:
+        return [name async for page in self._bucket.pages(folder) for name in page.folders]
 
     async def _put_in_parts(self, key: str, data: bytes) -> None:
         """A multipart upload: nothing is to be seen before its last step, and it is taken away where one fails."""
-        begun = await self._call(
-            "create_multipart_upload", key, ChecksumAlgorithm="SHA256", **self._location.encryption
-        )
+        call = self._bucket.call
+        begun = await call("create_multipart_upload", key, ChecksumAlgorithm="SHA256", **self._bucket.encryption)
         upload = begun["UploadId"]
         try:
             parts = [
@@ -179,8 +126,8 @@ class S3Store:
                 for number, start in enumerate(range(0, len(data), _PART_BYTES), 1)
             ]
             made = {"UploadId": upload, "MultipartUpload": {"Parts": parts}, "IfNoneMatch": "*"}
-            await self._call("complete_multipart_upload", key, **made)
-        except _ConditionError:
+            await call("complete_multipart_upload", key, **made)
+        except ConditionError:
             await self._abort(key, upload)
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -188,100 +135,47 @@ class S3Store:
             raise
 
     async def _abort(self, key: str, upload: str) -> None:
-        """Take the parts away. Where that fails they stay for the bucket's lifecycle rule: nobody sees them."""
+        """Take the parts away. Where that fails they stay for the next sweep: nobody sees them."""
         with contextlib.suppress(Failed):
-            await self._call("abort_multipart_upload", key, UploadId=upload)
+            await self._bucket.call("abort_multipart_upload", key, UploadId=upload)
 
     async def _put_part(self, key: str, upload: str, number: int, body: bytes) -> dict[str, Any]:
-        checksum = _checksum(body)
-        options = {"UploadId": upload, "PartNumber": number, "Body": body, "ChecksumSHA256": checksum}
-        put = await self._call("upload_part", key, **options)
-        return {"PartNumber": number, "ETag": put["ETag"], "ChecksumSHA256": checksum}
-
-    async def _read(self, key: str) -> AsyncIterator[bytes]:
-        """An object in chunks. A body that breaks off is taken up where it broke, if it is still the same object.
-
-        Raises `_AbsentError`, and `Failed` for a body that breaks off again and again.
-        """
-        done = 0
-        same: dict[str, str] = {}
-        try:
-            async for attempt in stamina.retry_context(
-                on=_may_pass, attempts=_ATTEMPTS, timeout=None, wait_jitter=_JITTER_SECONDS
-            ):
-                with attempt:
-                    rest = {"Range": f"bytes={done}-"} if done else {}
-                    found = await self._call("get_object", key, **same, **rest)
-                    same = {"IfMatch": found["ETag"]}
-                    async with found["Body"] as body:
-                        async for chunk in body.iter_chunks(_CHUNK_BYTES):
-                            done += len(chunk)
-                            yield chunk
-        except _ConditionError:
-            raise self._failed("get_object", OSError(f"{key} was replaced while it was read")) from None
-        except (BotoCoreError, HttpError, OSError) as error:
-            raise self._failed("get_object", error) from None
-
-    async def _list(self, folder: str) -> tuple[list[str], list[str]]:
-        """The names of the files in a folder, and of the folders in it."""
-        files: list[str] = []
-        folders: list[str] = []
-        more: dict[str, str] = {}
-        while True:
-            page = await self._call("list_objects_v2", None, Prefix=folder, Delimiter="/", **more)
-            files += [item["Key"].removeprefix(folder) for item in page.get("Contents", ())]
-            folders += [item["Prefix"].removeprefix(folder).rstrip("/") for item in page.get("CommonPrefixes", ())]
-            if not page.get("IsTruncated"):
-                return files, folders
-            more = {"ContinuationToken": page["NextContinuationToken"]}
-
-    async def _call(self, operation: str, key: str | None, **options: Any) -> Any:
-        """One request, tried again where that may help. Raises `_AbsentError`, `_ConditionError` or `Failed`."""
-        named = {} if key is None else {"Key": key}
-        try:
-            async for attempt in stamina.retry_context(
-                on=_may_pass, attempts=_ATTEMPTS, timeout=_ATTEMPTS_SECONDS
-            ):
-                with attempt:
-                    return await getattr(self._client, operation)(Bucket=self._location.bucket, **named, **options)
-        except ClientError as error:
-            code = _code(error)
-            if code in _ABSENT:
-                raise _AbsentError from None
-            if code == _UNMET:
-                raise _ConditionError from None
-            raise self._failed(operation, error) from None
-        except (BotoCoreError, HttpError, OSError) as error:
-            raise self._failed(operation, error) from None
-
-    def _failed(self, operation: str, error: Exception) -> Failed:
-        return Failed(f"s3://{self._location.bucket} does not work ({operation}: {error})")
-
-    def _blob_key(self, digest: Digest) -> str:
-        return f"{self._location.prefix}blobs/{digest[:2]}/{digest}"
-
-    def _manifest_key(self, product: Product, version: Version) -> str:
-        return f"{self._location.prefix}builds/{product}/{version}{_SUFFIX}"
+        options = {"UploadId": upload, "PartNumber": number, "Body": body, "ChecksumSHA256": checksum(body)}
+        put = await self._bucket.call("upload_part", key, **options)
+        return {"PartNumber": number, "ETag": put["ETag"], "ChecksumSHA256": options["ChecksumSHA256"]}
 
 
-class _AbsentError(Exception):
-    """There is no such object."""
+class S3Sweeper:
+    """What may be taken away while nobody publishes."""
+
+    def __init__(self, bucket: S3Bucket) -> None:
+        self._bucket = bucket
+
+    async def retire_manifest(self, product: Product, version: Version) -> None:
+        """Copy the manifest to the retired ones, then take it away: at no moment is it in neither place."""
+        sealed = await self._bucket.read_whole(_manifest_key(product, version))
+        if sealed is not None:
+            await self._bucket.put_new(_retired_key(product, version), sealed)
+            await self._bucket.remove([_manifest_key(product, version)])
+
+    async def remove_blobs(self, digests: Sequence[Digest]) -> None:
+        """Take the blobs away, a thousand by each request."""
+        for start in range(0, len(digests), MAX_REMOVED):
+            await self._bucket.remove([_blob_key(digest) for digest in digests[start : start + MAX_REMOVED]])
+
+    async def remove_unfinished(self) -> None:
+        """Give up the multipart uploads that killed publishers left behind."""
+        for key, upload in await self._bucket.unfinished("blobs/"):
+            await self._bucket.call("abort_multipart_upload", key, UploadId=upload)
 
 
-class _ConditionError(Exception):
-    """A condition does not hold: there is such an object already, or it is another one now."""
+def _blob_key(digest: Digest) -> str:
+    return f"blobs/{digest[:2]}/{digest}"
 
 
-def _may_pass(error: Exception) -> bool:
-    """True for what another attempt may not meet: a lost connection, a throttled or failing server."""
-    if isinstance(error, ClientError):
-        return _code(error) in _PASSING
-    return isinstance(error, (LostConnection, HTTPClientError, HttpError, OSError))
+def _manifest_key(product: Product, version: Version) -> str:
+    return f"builds/{product}/{version}{_SUFFIX}"
 
 
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _checksum(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+def _retired_key(product: Product, version: Version) -> str:
+    return f"retired/{product}/{version}{_SUFFIX}"

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import NewType
 
 from bundles.core.errors import Invalid
@@ -23,6 +24,11 @@ def parse_digest(text: str) -> Digest:
     if not _HEX.fullmatch(text):
         raise Invalid(f"{text!r} is not a SHA-256 digest in lower-case hex")
     return Digest(text)
+
+
+def are_digests(texts: Iterable[str]) -> list[Digest]:
+    """Those of the texts that are digests."""
+    return [Digest(text) for text in texts if _HEX.fullmatch(text)]
 
 
 def integrity_of(data: bytes) -> str:

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from bundles.adapters.disk_store import DiskStore
-from bundles.adapters.s3_store import S3Location, S3Store, parse_s3_location
+from bundles.adapters.s3_bucket import S3Location, parse_s3_location
+from bundles.adapters.s3_store import S3Store
 from bundles.ports import Store
 
 PATIENCE_SECONDS = 60

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bundles.adapters.s3_store import S3Location
+from bundles.adapters.s3_bucket import S3Location
 from tests.support.cli import fail, publish, release, succeed
 from tests.support.processes import origin
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiobotocore.session import get_session
 
-from bundles.adapters.s3_store import S3Location, S3Store, parse_s3_location
+from bundles.adapters.s3_bucket import S3Location, parse_s3_location
+from bundles.adapters.s3_store import S3Store
 from bundles.core.digest import Digest, digest_of
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import Product

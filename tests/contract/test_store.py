@@ -1,11 +1,13 @@
 """What every store promises, whatever it is made of."""
 
 import os
+import time
 
 import anyio
 import pytest
 
 from bundles.core.digest import Digest, digest_of
+from bundles.core.errors import Conflict, Refused
 from bundles.core.names import Product
 from bundles.core.version import Version
 from bundles.ports import BlobMissing, Store
@@ -65,3 +67,98 @@ async def test_builds_are_listed_by_product_and_precedence(store: Store) -> None
     assert await store.versions(Product("@acme/menu")) == ["1.0.0"]
     assert await store.versions(Product("@acme/none")) == []
     assert await store.products() == ["@acme/menu", "@acme/news", "@zeta/menu", "sdk", "sdk-next"]
+
+
+async def test_when_builds_were_published_is_known(store: Store) -> None:
+    before = int(time.time())
+    for version in ("1.0.0", "1.1.0"):
+        await store.create_manifest(SDK, Version(version), b"m")
+    published_at = await store.published_at(SDK)
+    assert list(published_at) == ["1.0.0", "1.1.0"]
+    assert all(before - 1 <= at <= time.time() + 1 for at in published_at.values())
+    assert await store.published_at(Product("none")) == {}
+
+
+async def test_a_retired_build_does_not_exist_and_never_will_again(store: Store) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        await store.create_manifest(SDK, Version(version), b"m")
+    async with store.sweeping() as sweeper:
+        for _ in range(2):
+            await sweeper.retire_manifest(SDK, ONE)
+    assert await store.is_retired(SDK, ONE)
+    assert not await store.is_retired(SDK, Version("1.1.0"))
+    assert await store.read_manifest(SDK, ONE) is None
+    assert await store.versions(SDK) == ["1.1.0"]
+    assert not await store.create_manifest(SDK, ONE, b"m")
+    assert await store.read_manifest(SDK, ONE) is None
+
+
+async def test_a_product_whose_builds_are_all_retired_is_none(store: Store) -> None:
+    await store.create_manifest(SDK, ONE, b"m")
+    async with store.sweeping() as sweeper:
+        await sweeper.retire_manifest(SDK, ONE)
+    assert await store.products() == []
+    assert await store.versions(SDK) == []
+
+
+async def test_every_blob_is_listed_once_with_its_size_and_age(store: Store) -> None:
+    bodies = [b"%d" % number for number in range(30)] + [b"", b"large" * 2_000_000]
+    before = int(time.time())
+    for body in bodies:
+        await store.put_blob(digest_of(body), body)
+    found = [blob async for blob in store.blobs()]
+    assert sorted((blob.digest, blob.size) for blob in found) == sorted((digest_of(b), len(b)) for b in bodies)
+    assert all(before - 1 <= blob.stored_at <= time.time() + 1 for blob in found)
+
+
+async def test_removed_blobs_are_gone_and_the_others_are_not(store: Store) -> None:
+    bodies = [b"%d" % number for number in range(5)]
+    digests = [digest_of(body) for body in bodies]
+    for digest, body in zip(digests, bodies, strict=True):
+        await store.put_blob(digest, body)
+    async with store.sweeping() as sweeper:
+        await sweeper.remove_blobs([])
+        await sweeper.remove_blobs([*digests[:3], digest_of(b"never there")])
+    assert {blob.digest async for blob in store.blobs()} == set(digests[3:])
+    with pytest.raises(BlobMissing):
+        await read(store, digests[0])
+    await store.put_blob(digests[0], bodies[0])
+    assert await read(store, digests[0]) == bodies[0]
+
+
+async def test_many_publish_at_a_time_and_none_while_one_sweeps(store: Store) -> None:
+    async with store.publishing(), store.publishing():
+        with pytest.raises(Conflict, match=r"publish .*is running: try again"):
+            async with store.sweeping():
+                pytest.fail("swept beside a publish")
+    async with store.sweeping():
+        with pytest.raises(Conflict, match=r"another sweep is running: try again"):
+            async with store.sweeping():
+                pytest.fail("swept beside a sweep")
+    async with store.sweeping():
+        pass
+
+
+async def test_a_publisher_waits_until_the_sweep_is_done(store: Store) -> None:
+    events: list[str] = []
+
+    async def publish() -> None:
+        async with store.publishing():
+            events.append("publishing")
+
+    async with anyio.create_task_group() as group, store.sweeping():
+        group.start_soon(publish)
+        await anyio.sleep(1)
+        events.append("swept")
+    assert events == ["swept", "publishing"]
+
+
+async def test_a_fault_in_the_midst_of_the_work_is_told_as_it_is_and_lets_go(store: Store) -> None:
+    with pytest.raises(Refused, match="as it is"):
+        async with store.publishing():
+            raise Refused("as it is")
+    with pytest.raises(Refused, match="as it is"):
+        async with store.sweeping():
+            raise Refused("as it is")
+    async with store.sweeping():
+        pass

@@ -113,17 +113,17 @@ def _fdopen(steps: Steps, fdopen: Callable[..., Any]) -> Callable[..., Any]:
 
 def watch_s3(steps: Steps) -> None:
     """Make steps of the moments before and after each request."""
-    from bundles.adapters.s3_store import S3Store
+    from bundles.adapters.s3_bucket import S3Bucket
 
-    call = S3Store._call
+    call = S3Bucket.call
 
-    async def stepped(self: S3Store, *arguments: Any, **options: Any) -> Any:
+    async def stepped(self: S3Bucket, *arguments: Any, **options: Any) -> Any:
         steps.take()
         answer = await call(self, *arguments, **options)
         steps.take()
         return answer
 
-    S3Store._call = stepped  # type: ignore[method-assign]
+    S3Bucket.call = stepped  # type: ignore[method-assign]
 
 
 class House:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bundles.adapters.s3_store import S3Location
+from bundles.adapters.s3_bucket import S3Location
 from tests.contract.conftest import s3_location, s3_server
 from tests.support.cli import write_build
 
