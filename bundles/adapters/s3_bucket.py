@@ -126,9 +126,9 @@ class S3Bucket:
             yield cls(client, location)
 
     async def read(self, key: str) -> AsyncIterator[bytes]:
-        """An object in chunks of at most 256 KiB. A body that breaks off is taken up, if it is still the same object.
+        """An object in chunks of at most 256 KiB. A body that breaks off is taken up where it broke.
 
-        Raises `AbsentError`, and `Failed` for a body that breaks off again and again.
+        Raises `AbsentError`, and `Failed` for a body that breaks off again and again, or is another object then.
         """
         done = 0
         same: dict[str, str] = {}
