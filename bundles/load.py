@@ -1,8 +1,9 @@
 """Read a build's manifest and believe it only once its signature holds."""
 
-from bundles.core.envelope import TrustedKeys, unseal
+from bundles.core.envelope import unseal
 from bundles.core.manifest import PAYLOAD_TYPE, Manifest, decode_manifest
 from bundles.core.names import Product
+from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
 from bundles.ports import BuildReader
 
@@ -14,5 +15,5 @@ async def load_build(
     sealed = await store.read_manifest(product, version)
     if sealed is None:
         return None
-    payload = unseal(PAYLOAD_TYPE, sealed, trusted, f"the manifest of {product}@{version}")
+    payload = unseal(PAYLOAD_TYPE, sealed, trusted, f"the manifest of {product}@{version}", product)
     return decode_manifest(payload, product, version)

@@ -4,8 +4,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundles.core.budget import Budget
-from bundles.core.envelope import TrustedKeys
 from bundles.core.names import ArtifactPath, Product
+from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
 from bundles.cores import Cores
 from bundles.ports import Store

@@ -10,6 +10,7 @@ from bundles.core.envelope import seal
 from bundles.core.errors import Failed, Refused
 from bundles.core.manifest import PAYLOAD_TYPE, Manifest, encode_manifest
 from bundles.core.names import ArtifactPath
+from bundles.core.trust import check_signer
 from bundles.core.version import Version
 from bundles.deltas import with_deltas
 from bundles.load import load_build
@@ -30,9 +31,10 @@ async def publish(publisher: Publisher, order: Order, artifacts: ArtifactSource,
     """Store every variant and delta of every artifact, then the signed manifest, which makes the build exist.
 
     `progress` is called with each artifact's path once it is stored. Raises `Refused` where the version
-    exists with other bytes or is retired, a file is over its budget or a secret would become public: no build is
-    made then.
+    exists with other bytes or is retired, the key may not sign for the product, a file is over its budget or a
+    secret would become public: no build is made then.
     """
+    check_signer(publisher.signing_key, publisher.trusted, order.product)
     source = artifacts if order.source_maps else WithoutSourceMaps(artifacts)
     async with publisher.store.publishing():
         return await _publish(publisher, order, source, progress)

@@ -12,6 +12,15 @@ Data = Annotated[
 ]
 DEFAULT_DATA = Path(".headrace")
 
+SigningKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        envvar="HEADRACE_SIGNING_KEY",
+        metavar="FILE",
+        help="Sign with this private key in PEM, as a tenant does. Else with the data folder's own.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="A product, as in posthog-js.")]
 VersionText = Annotated[str, typer.Argument(metavar="VERSION", help="An exact version, as in 1.4.2.")]

@@ -12,13 +12,15 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from bundles.adapters.archive import unpacked
 from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
-from bundles.adapters.key_files import KeyFiles
+from bundles.adapters.key_files import KeyFiles, load_private_key
 from bundles.adapters.source_files import SourceFiles
-from bundles.core.envelope import TrustedKeys
 from bundles.core.errors import Failed, Invalid
+from bundles.core.trust import KeyRing, TrustedKey, TrustedKeys
 from bundles.ports import Store
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.system_clock import SystemClock
@@ -30,6 +32,18 @@ STORE_VARIABLE = "HEADRACE_STORE"
 def keys(data: Path) -> KeyFiles:
     """The data folder's keys."""
     return KeyFiles(data / "keys")
+
+
+def publishing_keys(data: Path, key_file: Path | None) -> tuple[Ed25519PrivateKey, TrustedKeys]:
+    """The key to publish with, the data folder's own unless another is named, and the keys to believe.
+
+    Where the folder has no keys, as in a tenant's pipeline, a named key is the only one that is believed.
+    """
+    folder = keys(data)
+    if key_file is None:
+        return folder.signing_key(), folder.trusted_keys()
+    key, trusted = load_private_key(key_file), folder.trusted_keys()
+    return key, trusted if any(trusted) else KeyRing(TrustedKey(key.public_key()))
 
 
 @asynccontextmanager
@@ -76,7 +90,7 @@ def kept_snapshot_file(data: Path) -> Path:
 def trusted_keys(data: Path) -> TrustedKeys:
     """The public keys, for who only reads. Raises `Failed` where there are none."""
     trusted = keys(data).trusted_keys()
-    if not trusted:
+    if not any(trusted):
         raise Failed(f"{data} has no public keys: publish a build there first, or name another folder with --data")
     return trusted
 

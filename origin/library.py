@@ -2,8 +2,8 @@
 
 from cachetools import LRUCache, TTLCache
 
-from bundles.core.envelope import TrustedKeys
 from bundles.core.names import Product
+from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
 from bundles.load import load_build
 from bundles.ports import BuildReader

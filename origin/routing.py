@@ -2,8 +2,9 @@
 
 import structlog
 
-from bundles.core.envelope import TrustedKeys, unseal
+from bundles.core.envelope import unseal
 from bundles.core.errors import Failed
+from bundles.core.trust import TrustedKeys
 from origin.ports import KeptSnapshot, SnapshotFeed
 from release.core.routing import RoutingTable
 from release.core.snapshot import PAYLOAD_TYPE, decode_table

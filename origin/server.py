@@ -10,8 +10,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from bundles.core.envelope import TrustedKeys
 from bundles.core.errors import Failed
+from bundles.core.trust import TrustedKeys
 from bundles.ports import BuildReader
 from origin.app import data_plane, probes
 from origin.bodies import Bodies

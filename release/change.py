@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bundles.core.envelope import TrustedKeys
 from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid
 from bundles.core.names import Product
+from bundles.core.trust import TrustedKeys, check_signer
 from bundles.core.version import Version
 from bundles.load import load_build
 from bundles.ports import BuildReader
@@ -60,9 +60,11 @@ class Control(msgspec.Struct, frozen=True):
     async def change(self, subject: Subject, author: Author) -> AsyncIterator[Transaction]:
         """A transaction that ends with the audit row, the next revision and a new snapshot.
 
-        Raises `Conflict` where the author expected another revision. Where it raises, nothing is changed, but for
+        Raises `Conflict` where the author expected another revision, `Refused` where the key may not sign
+        snapshots. Where it raises, nothing is changed, but for
         a `Failed` that says the change is committed: the snapshot is then written by the next change or start.
         """
+        check_signer(self.signing_key, self.trusted, None)
         async with self.ledger.transaction() as transaction:
             await _check_revision(transaction, author)
             yield transaction

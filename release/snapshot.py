@@ -2,8 +2,9 @@
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bundles.core.envelope import TrustedKeys, seal, unseal
+from bundles.core.envelope import seal, unseal
 from bundles.core.errors import Failed
+from bundles.core.trust import TrustedKeys, check_signer
 from release.core.routing import RoutingTable
 from release.core.snapshot import PAYLOAD_TYPE, decode_table, encode_table
 from release.ports import Ledger, SnapshotStore
@@ -16,8 +17,9 @@ async def sync_snapshot(
 
     It is read inside the lock, so that writers that finish out of order never put an older revision over a newer.
     A snapshot that is ahead of the ledger (an old backup was restored) is left alone and raises `Failed`:
-    origins would refuse to go back.
+    origins would refuse to go back. Raises `Refused` for a key that may not sign the routing table.
     """
+    check_signer(key, trusted, None)
     async with snapshots.exclusive():
         table = await ledger.table()
         written = await _written_revision(snapshots, trusted)

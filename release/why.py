@@ -2,9 +2,9 @@
 
 import msgspec
 
-from bundles.core.envelope import TrustedKeys
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
+from bundles.core.trust import TrustedKeys
 from release.core.names import Channel, Environment, Tenant
 from release.core.resolve import Resolution, resolve_tenant
 from release.core.routing import ChannelState, Pin, PinKey

@@ -1,10 +1,14 @@
 """Signing keys as PEM files: the private one for who publishes and releases, the public ones for who serves.
 
-signing.pem         the private Ed25519 key (PKCS #8), readable by its owner alone
-trusted/{keyid}.pem a public key whose signatures are believed
+signing.pem                  the private Ed25519 key (PKCS #8), readable by its owner alone
+trusted/{keyid}.pem          a public key of the vendor's, whose signatures are believed for everything
+trusted/@tenant/{keyid}.pem  a public key of a tenant's, believed for builds of its own products
 """
 
-from collections.abc import Iterator, Mapping
+import os
+import re
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -12,10 +16,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from bundles.adapters.files import create_exclusively, remove, write_atomically
-from bundles.core.envelope import TrustedKeys, key_id_of
 from bundles.core.errors import Failed, Invalid, Refused
+from bundles.core.names import Product, Scope, parse_scope
+from bundles.core.trust import TrustedKey, TrustedKeys, key_id_of, scopes_for
 
 _PEM = serialization.Encoding.PEM
+_KEY_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class KeyFiles:
@@ -23,19 +29,20 @@ class KeyFiles:
 
     def __init__(self, folder: Path) -> None:
         self._private = folder / "signing.pem"
-        self._trusted = folder / "trusted"
+        self._trusted = _TrustedFolder(folder / "trusted")
 
     def signing_key(self) -> Ed25519PrivateKey:
         """The private key; made at its first use, where the folder has no keys at all."""
-        if not self._private.exists() and not self.trusted_keys():
+        if not self._private.exists() and not any(self._trusted):
             create_exclusively(self._private, _private_pem(Ed25519PrivateKey.generate()), mode=0o600)
-        key = _load_private(self._private)
-        self._trust(key.public_key())
+        key = load_private_key(self._private)
+        if not self._trusted.files(key_id_of(key.public_key())):
+            self._trusted.add(key.public_key(), None)
         return key
 
     def trusted_keys(self) -> TrustedKeys:
-        """The public keys by key id, as they are whenever one is looked up; empty where there are none yet."""
-        return _TrustedFolder(self._trusted)
+        """The public keys as they are whenever one is looked up."""
+        return self._trusted
 
     def rotate(self) -> str:
         """Sign with a new key from now on; the old one stays trusted beside it. The new key's id.
@@ -44,77 +51,118 @@ class KeyFiles:
         """
         self.signing_key()
         key = Ed25519PrivateKey.generate()
-        self._trust(key.public_key())
+        self._trusted.add(key.public_key(), None)
         write_atomically(self._private, _private_pem(key), mode=0o600)
         return key_id_of(key.public_key())
 
-    def trust(self, file: Path) -> str:
-        """Believe signatures of the public key in this PEM file. Its id."""
-        return self._trust(_load_public(file))
+    def trust(self, file: Path, scope: Scope | None = None) -> str:
+        """Believe the public key in this PEM file, for everything or for a tenant's products alone. Its id.
+
+        Raises `Refused` where a scope would narrow nothing, since the key is trusted for everything already.
+        """
+        key = _load_public(file)
+        key_id = key_id_of(key)
+        if scope is not None and self._trusted.find(key_id, None) is not None:
+            raise Refused(
+                f"{key_id} is trusted for everything already: `headrace keys distrust` it first,"
+                f" to trust it for {scope} alone"
+            )
+        self._trusted.add(key, scope)
+        return key_id
 
     def distrust(self, key_id: str) -> None:
         """Believe signatures of this key no longer. Raises `Refused` for the key that signs now."""
-        if key_id not in self.trusted_keys():
+        files = self._trusted.files(key_id)
+        if not files:
             raise Invalid(f"no trusted key has the id {key_id!r}: see `headrace keys list`")
-        if self._private.exists() and key_id == key_id_of(_load_private(self._private).public_key()):
+        if self._private.exists() and key_id == self.signing_key_id():
             raise Refused(f"{key_id} is the key that signs now: rotate first")
-        remove(self._public_file(key_id))
+        for file in files:
+            remove(file)
 
     def signing_key_id(self) -> str | None:
         """The id of the key that signs now; None where this folder has public keys only."""
         if not self._private.exists():
             return None
-        return key_id_of(_load_private(self._private).public_key())
-
-    def _trust(self, key: Ed25519PublicKey) -> str:
-        key_id = key_id_of(key)
-        if key_id not in self.trusted_keys():
-            create_exclusively(self._public_file(key_id), _public_pem(key))
-        return key_id
-
-    def _public_file(self, key_id: str) -> Path:
-        return self._trusted / f"{key_id}.pem"
+        return key_id_of(load_private_key(self._private).public_key())
 
 
-class _TrustedFolder(Mapping[str, Ed25519PublicKey]):
-    """The public keys in a folder. A process that runs for months sees what is added and taken away."""
+class _TrustedFolder:
+    """The public keys in a folder, read at each look: a process that runs for months sees what comes and goes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read_at: int | None = None
-        self._keys: dict[str, Ed25519PublicKey] = {}
 
-    def __getitem__(self, key_id: str) -> Ed25519PublicKey:
-        return self._current()[key_id]
+    def find(self, key_id: str, product: Product | None) -> Ed25519PublicKey | None:
+        """The key of this id if it may sign the product's builds."""
+        if not _KEY_ID.fullmatch(key_id):
+            return None
+        for scope in scopes_for(product):
+            file = self._file(key_id, scope)
+            if file.exists():
+                return _load_named(file)
+        return None
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._current())
+    def __iter__(self) -> Iterator[TrustedKey]:
+        """Each key, once for each of its scopes, the vendor's first."""
+        for file in sorted(self._folder.glob("*.pem")):
+            yield TrustedKey(_load_named(file))
+        for file in sorted(self._folder.glob("@*/*.pem")):
+            yield TrustedKey(_load_named(file), parse_scope(file.parent.name))
 
-    def __len__(self) -> int:
-        return len(self._current())
+    def add(self, key: Ed25519PublicKey, scope: Scope | None) -> None:
+        """Trust a key; harmless where it is trusted so already."""
+        create_exclusively(self._file(key_id_of(key), scope), _public_pem(key))
 
-    def _current(self) -> dict[str, Ed25519PublicKey]:
-        try:
-            changed_at = self._folder.stat().st_mtime_ns
-        except OSError:
-            return {}
-        if changed_at != self._read_at:
-            keys = [_load_public(path) for path in sorted(self._folder.glob("*.pem"))]
-            self._keys = {key_id_of(key): key for key in keys}
-            self._read_at = changed_at
-        return self._keys
+    def files(self, key_id: str) -> list[Path]:
+        """A key's files, one for each of its scopes."""
+        if not _KEY_ID.fullmatch(key_id):
+            return []
+        name = f"{key_id}.pem"
+        return [*self._folder.glob(name), *self._folder.glob(f"@*/{name}")]
+
+    def _file(self, key_id: str, scope: Scope | None) -> Path:
+        return (self._folder if scope is None else self._folder / scope) / f"{key_id}.pem"
 
 
-def _load_private(path: Path) -> Ed25519PrivateKey:
+def create_key_pair(file: Path) -> tuple[str, Path]:
+    """Make a private key in this file, and its public key beside it, in a `.pub` file. Its id, and the latter.
+
+    Raises `Refused` where one of the files is there already: a key is never written over.
+    """
+    key = Ed25519PrivateKey.generate()
+    public_file = file.with_name(f"{file.name}.pub")
+    if public_file.exists() or not create_exclusively(file, _private_pem(key), mode=0o600):
+        raise Refused(f"{file} or {public_file} is there already: a key is never written over, name another file")
+    create_exclusively(public_file, _public_pem(key.public_key()))
+    return key_id_of(key.public_key()), public_file
+
+
+def load_private_key(path: Path) -> Ed25519PrivateKey:
+    """The private key in a PEM file. Raises `Refused` where others than its owner can read it."""
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        with path.open("rb") as file:
+            _refuse_if_shared(path, os.fstat(file.fileno()))
+            pem = file.read()
     except OSError as error:
         raise Failed(f"can't read the signing key {path}: {error.strerror}") from None
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Failed(f"{path} is no private key in PEM: restore it from your backup") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise Failed(f"{path} is no Ed25519 key")
     return key
+
+
+def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
+    """A secret that another user owns may be given to a group, as container platforms mount them; never to all."""
+    shared = stat.S_IRWXO if status.st_uid != os.geteuid() else stat.S_IRWXO | stat.S_IRWXG
+    if status.st_mode & shared:
+        raise Refused(
+            f"the signing key {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}):"
+            " `chmod 600` it, and rotate it if they might have read it"
+        )
 
 
 def _load_public(path: Path) -> Ed25519PublicKey:
@@ -126,6 +174,13 @@ def _load_public(path: Path) -> Ed25519PublicKey:
         raise Failed(f"{path} is no public key in PEM: restore it from your backup") from None
     if not isinstance(key, Ed25519PublicKey):
         raise Failed(f"{path} is no Ed25519 key")
+    return key
+
+
+def _load_named(path: Path) -> Ed25519PublicKey:
+    key = _load_public(path)
+    if path.stem != key_id_of(key):
+        raise Failed(f"{path} is not named by its key's id: move it away, and `headrace keys trust` it from there")
     return key
 
 

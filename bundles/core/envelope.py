@@ -6,14 +6,17 @@ payload's type is signed with it: a manifest can't pass for a routing table.
 
 import base64
 import binascii
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from bundles.core.errors import Failed
+from bundles.core.names import Product
+from bundles.core.trust import TrustedKeys, key_id_of
+
+MAX_SIGNATURES = 16
 
 
 class _Signature(msgspec.Struct, frozen=True):
@@ -27,15 +30,6 @@ class _Envelope(msgspec.Struct, frozen=True, rename="camel"):
     signatures: tuple[_Signature, ...]
 
 
-TrustedKeys = Mapping[str, Ed25519PublicKey]
-"""The public keys that documents are accepted from, by key id."""
-
-
-def key_id_of(key: Ed25519PublicKey) -> str:
-    """Lower-case hex of the SHA-256 of the raw 32-byte public key."""
-    return hashlib.sha256(key.public_bytes_raw()).hexdigest()
-
-
 def seal(payload_type: str, payload: bytes, key: Ed25519PrivateKey) -> bytes:
     """The envelope of a payload, signed by one key."""
     signature = key.sign(_pre_authentication_encoding(payload_type, payload))
@@ -47,40 +41,61 @@ def seal(payload_type: str, payload: bytes, key: Ed25519PrivateKey) -> bytes:
     return msgspec.json.encode(envelope)
 
 
-def unseal(payload_type: str, sealed: bytes, trusted: TrustedKeys, name: str) -> bytes:
-    """The payload, once a trusted key's signature over it holds.
+def unseal(
+    payload_type: str, sealed: bytes, trusted: TrustedKeys, name: str, product: Product | None = None
+) -> bytes:
+    """The payload, once a signature over it holds of a key that is trusted for it.
 
-    `name` says which document it is, for the message of the `Failed` that every other case raises.
+    `product` is the one that a build's document is of. Without it the document is the whole system's, and only
+    the vendor's keys are believed. `name` says which document it is, for the message of the `Failed` that every
+    other case raises.
     """
-    try:
-        envelope = msgspec.json.decode(sealed, type=_Envelope)
-        payload = base64.b64decode(envelope.payload, validate=True)
-        signatures = [(item.keyid, base64.b64decode(item.sig, validate=True)) for item in envelope.signatures]
-    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
-        raise Failed(f"{name} is damaged: it is no signed document ({error})") from None
-    if envelope.payload_type != payload_type:
-        raise Failed(f"{name} holds a {envelope.payload_type!r} where a {payload_type!r} was expected")
-    message = _pre_authentication_encoding(payload_type, payload)
-    if not any(_holds(trusted.get(keyid), signature, message) for keyid, signature in signatures):
-        raise Failed(f"{name} is not signed by a trusted key: it was altered, or its public key is missing")
+    envelope, payload = _parse(payload_type, sealed, name)
+    if next(_holding(envelope, payload, trusted, product), None) is None:
+        raise Failed(
+            f"{name} is not signed by a trusted key: it was altered, or its public key is missing or not trusted"
+            " for it"
+        )
     return payload
 
 
-def signed_by(sealed: bytes) -> set[str]:
-    """The ids of the keys that an envelope names as its signers; empty for what is no envelope."""
+def signers(
+    payload_type: str, sealed: bytes, trusted: TrustedKeys, product: Product | None = None
+) -> frozenset[str]:
+    """The ids of all keys for whose signature `unseal` believes the document; empty where it would refuse it."""
+    try:
+        envelope, payload = _parse(payload_type, sealed, "it")
+    except Failed:
+        return frozenset()
+    return frozenset(_holding(envelope, payload, trusted, product))
+
+
+def _parse(payload_type: str, sealed: bytes, name: str) -> tuple[_Envelope, bytes]:
     try:
         envelope = msgspec.json.decode(sealed, type=_Envelope)
-    except msgspec.MsgspecError:
-        return set()
-    return {signature.keyid for signature in envelope.signatures}
+        payload = base64.b64decode(envelope.payload, validate=True)
+    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
+        raise Failed(f"{name} is damaged: it is no signed document ({error})") from None
+    if len(envelope.signatures) > MAX_SIGNATURES:
+        raise Failed(f"{name} is damaged: it has more than {MAX_SIGNATURES} signatures")
+    if envelope.payload_type != payload_type:
+        raise Failed(f"{name} holds a {envelope.payload_type!r} where a {payload_type!r} was expected")
+    return envelope, payload
 
 
-def _holds(key: Ed25519PublicKey | None, signature: bytes, message: bytes) -> bool:
-    if key is None:
-        return False
+def _holding(envelope: _Envelope, payload: bytes, trusted: TrustedKeys, product: Product | None) -> Iterator[str]:
+    """The ids of the keys whose signatures hold and are believed."""
+    message = _pre_authentication_encoding(envelope.payload_type, payload)
+    for signature in envelope.signatures:
+        key = trusted.find(signature.keyid, product)
+        if key is not None and _holds(key, signature.sig, message):
+            yield signature.keyid
+
+
+def _holds(key: Ed25519PublicKey, signature: str, message: bytes) -> bool:
     try:
-        key.verify(signature, message)
-    except InvalidSignature:
+        key.verify(base64.b64decode(signature, validate=True), message)
+    except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True
 

@@ -7,6 +7,7 @@ from typing import NewType
 from bundles.core.errors import Invalid
 
 Product = NewType("Product", str)
+Scope = NewType("Scope", str)
 ArtifactPath = NewType("ArtifactPath", str)
 
 MAX_PATH_BYTES = 512
@@ -14,6 +15,7 @@ MAX_PATH_DEPTH = 32
 
 _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 _PRODUCT = re.compile(rf"(?:@{_NAME}/)?{_NAME}")
+_SCOPE = re.compile(rf"@{_NAME}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
@@ -33,6 +35,22 @@ def parse_product(text: str) -> Product:
 def are_products(texts: Iterable[str]) -> list[Product]:
     """Those of the texts that are product names, sorted, each once."""
     return sorted({Product(text) for text in texts if _is_product(text)})
+
+
+def parse_scope(text: str) -> Scope:
+    """What all of a tenant's products begin with (`@tenant`)."""
+    if not _SCOPE.fullmatch(text):
+        raise Invalid(
+            f"{text!r} is not a scope: write '@' and 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning and ending"
+            " with a letter or digit, as in @acme"
+        )
+    return Scope(text)
+
+
+def scope_of(product: Product) -> Scope | None:
+    """The tenant's scope that a content bundle is in; None for an SDK."""
+    scope, slash, _ = product.partition("/")
+    return Scope(scope) if slash else None
 
 
 def parse_artifact_path(text: str) -> ArtifactPath:

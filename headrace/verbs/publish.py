@@ -22,7 +22,7 @@ from bundles.ports import ArtifactSource
 from bundles.publish import Published
 from bundles.publish import publish as publish_build
 from headrace import wiring
-from headrace.options import DEFAULT_DATA, AsJson, Data, example
+from headrace.options import DEFAULT_DATA, AsJson, Data, SigningKey, example
 from headrace.terminal import progress, show
 from release.core.held import held_builds
 from release.core.names import STABLE, Channel, parse_channel
@@ -65,6 +65,7 @@ def publish(
     delta_bytes: Annotated[
         str, typer.Option("--delta-budget", metavar="SIZE", help="The most bytes that the deltas may have in all.")
     ] = "16MiB",
+    key: SigningKey = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -79,13 +80,14 @@ def publish(
         allowed_secrets=frozenset(parse_artifact_path(text) for text in allow_secret or ()),
     )
     with wiring.source(files, include or ()) as source:
-        published = anyio.run(_publish, data, order, source, parsed_channel, deltas)
+        published = anyio.run(_publish, data, key, order, source, parsed_channel, deltas)
     show(_document(published), as_json, lambda console: _draw(console, published))
 
 
-async def _publish(data: Path, order: Order, source: ArtifactSource, channel: Channel, deltas: int) -> Published:
-    keys = wiring.keys(data)
-    signing_key, trusted = keys.signing_key(), keys.trusted_keys()
+async def _publish(
+    data: Path, key: Path | None, order: Order, source: ArtifactSource, channel: Channel, deltas: int
+) -> Published:
+    signing_key, trusted = wiring.publishing_keys(data, key)
     table = await read_table(wiring.snapshots(data), trusted)
     routes = None if table is None else table.products.get(order.product)
     bases = () if routes is None else tuple(held_builds(routes, channel, deltas))

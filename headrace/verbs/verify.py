@@ -7,9 +7,9 @@ import msgspec
 import typer
 from rich.console import Console
 
-from bundles.core.envelope import TrustedKeys
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import Product, parse_product
+from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version, parse_version
 from bundles.load import load_build
 from bundles.ports import BuildReader

@@ -8,11 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundles.core.envelope import key_id_of, seal, unseal
+from bundles.core.envelope import seal, unseal
 from bundles.core.errors import Failed
+from bundles.core.trust import KeyRing, TrustedKey, key_id_of
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
-TRUSTED = {key_id_of(KEY.public_key()): KEY.public_key()}
+TRUSTED = KeyRing(TrustedKey(KEY.public_key()))
 KIND = "application/vnd.test+json"
 SEALED = seal(KIND, b'{"revision":7}', KEY)
 
@@ -45,12 +46,12 @@ def test_a_key_that_is_not_trusted_signs_nothing() -> None:
     with pytest.raises(Failed, match="not signed by a trusted key"):
         unseal(KIND, seal(KIND, b"{}", Ed25519PrivateKey.generate()), TRUSTED, "it")
     with pytest.raises(Failed, match="not signed by a trusted key"):
-        unseal(KIND, SEALED, {}, "it")
+        unseal(KIND, SEALED, KeyRing(), "it")
 
 
 def test_a_stranger_under_a_trusted_key_id_is_refused() -> None:
     envelope = json.loads(seal(KIND, b"{}", Ed25519PrivateKey.generate()))
-    envelope["signatures"][0]["keyid"] = next(iter(TRUSTED))
+    envelope["signatures"][0]["keyid"] = key_id_of(KEY.public_key())
     with pytest.raises(Failed, match="not signed by a trusted key"):
         unseal(KIND, json.dumps(envelope).encode(), TRUSTED, "it")
 

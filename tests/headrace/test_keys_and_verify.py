@@ -87,7 +87,7 @@ def test_an_origin_of_its_own_needs_the_public_key_alone(data: Path, tmp_path: P
     for name in ("store", "snapshots"):
         (edge / name).symlink_to(data / name)
     listed = succeed(edge, "keys", "trust", str(public))
-    assert listed == [{"key_id": public.stem, "signs": False}]
+    assert listed == [{"key_id": public.stem, "signs": False, "scope": None}]
     with origin(edge) as process:
         assert httpx.get(f"{process.url}/t/acme/sdk.json").json()["version"] == "1.0.0"
     assert not (edge / "keys" / "signing.pem").exists()

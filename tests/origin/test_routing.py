@@ -7,8 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundles.core.envelope import key_id_of, seal
+from bundles.core.envelope import seal
 from bundles.core.errors import Failed
+from bundles.core.trust import KeyRing, TrustedKey
 from origin.routing import Routing
 from release.core.routing import RoutingTable
 from release.core.snapshot import PAYLOAD_TYPE, encode_table
@@ -16,7 +17,7 @@ from release.core.snapshot import PAYLOAD_TYPE, encode_table
 pytestmark = pytest.mark.anyio
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
-TRUSTED = {key_id_of(KEY.public_key()): KEY.public_key()}
+TRUSTED = KeyRing(TrustedKey(KEY.public_key()))
 
 
 def sealed(revision: int) -> bytes:
