@@ -8,6 +8,7 @@ import msgspec
 
 from bundles.core.digest import Digest
 from bundles.core.names import ArtifactPath, Product
+from bundles.core.span import Span
 from bundles.core.version import Version
 
 
@@ -22,8 +23,11 @@ class BuildReader(Protocol):
         """The sealed manifest, or None when there is no such build."""
         ...
 
-    def read_blob(self, digest: Digest) -> AsyncIterator[bytes]:
-        """The blob in chunks. Raises `BlobMissing`. The bytes are as stored: the caller checks the digest."""
+    def read_blob(self, digest: Digest, span: Span | None = None) -> AsyncIterator[bytes]:
+        """The blob, or that span of it, in chunks. Raises `BlobMissing`.
+
+        The bytes are as stored, fewer where the blob was cut: the caller checks the digest or the size.
+        """
         ...
 
     async def versions(self, product: Product) -> Sequence[Version]:

@@ -1,4 +1,4 @@
-"""The data plane and its probes as Starlette applications."""
+"""The data plane and its probes as ASGI applications."""
 
 import uuid
 from http import HTTPStatus
@@ -6,69 +6,64 @@ from http import HTTPStatus
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bundles.core.errors import Failed
-from origin.core.faults import HttpFault, unavailable
-from origin.core.headers import ALLOWED_METHODS, ERROR, NO_STORE, OPEN
+from origin.bodies import Bodies, CacheStatus
+from origin.core.answer import Answer, BlobBody
+from origin.core.faults import HttpFault, error_answer, unavailable
+from origin.core.headers import NO_STORE
+from origin.core.request import RequestView, view_request
 from origin.routing import Routing
 from origin.service import Service
 
 _log = structlog.get_logger()
 
-_PREFLIGHT = {
-    **OPEN,
-    "access-control-allow-methods": ALLOWED_METHODS,
-    "access-control-allow-headers": "*",
-    "access-control-max-age": "86400",
-    "allow": ALLOWED_METHODS,
-    "cache-control": ERROR,
-}
 
+class DataPlane:
+    """What CDN edges ask: every method and path. An answer goes out for each request, whatever goes wrong."""
 
-class Endpoint:
-    """Every path of the data plane, by method; an ASGI application, so that no method is refused before it."""
-
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, bodies: Bodies) -> None:
         self._service = service
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        response = await self._respond(Request(scope, receive))
+        request = view_request(scope["method"], scope["path"], scope["headers"])
+        response = await self._response(request)
         await response(scope, receive, send)
 
-    async def _respond(self, request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return Response(status_code=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
-        if request.method not in ("GET", "HEAD"):
-            return _error(HttpFault(HTTPStatus.METHOD_NOT_ALLOWED, f"ask with {ALLOWED_METHODS}"))
-        is_head = request.method == "HEAD"
+    async def _response(self, request: RequestView) -> Response:
         try:
-            return await self._service.answer(request.scope["path"], request.headers, is_head=is_head)
-        except HttpFault as fault:
-            return _error(fault)
+            return await self._filled(request, await self._service.answer(request))
         except Failed as error:
             request_id = uuid.uuid4().hex
-            _log.error("request failed", path=request.scope["path"], why=str(error), request_id=request_id)
-            return _error(unavailable(f"the store does not work now; ask again (request {request_id})"))
+            _log.error("request failed", path=request.path, why=str(error), request_id=request_id)
+            fault = unavailable(f"the store does not work now; ask again (request {request_id})")
+        except Exception:  # noqa: BLE001 - a fault of our own is answered as readably as any other
+            request_id = uuid.uuid4().hex
+            _log.exception("request broke", path=request.path, request_id=request_id)
+            fault = HttpFault(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                f"this is a fault of the origin (request {request_id})",
+                {"cache-control": NO_STORE},
+            )
+        return await self._filled(request, error_answer(fault))
 
-
-def _error(fault: HttpFault) -> Response:
-    headers = {**OPEN, "cache-control": ERROR}
-    if fault.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["allow"] = ALLOWED_METHODS
-    if fault.status == HTTPStatus.NOT_ACCEPTABLE:
-        headers["vary"] = "Accept-Encoding"
-    if fault.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.update({"cache-control": NO_STORE, "retry-after": "1"})
-    return PlainTextResponse(fault.message + "\n", status_code=fault.status, headers=headers)
-
-
-def data_plane(service: Service) -> Starlette:
-    """What CDN edges ask."""
-    return Starlette(routes=[Route("/{path:path}", Endpoint(service))])
+    async def _filled(self, request: RequestView, answer: Answer) -> Response:
+        """The answer with its body's bytes, which HEAD leaves out."""
+        status, headers, body = answer.status, answer.headers, answer.body
+        if not isinstance(body, BlobBody):
+            return Response(b"" if request.method == "HEAD" else body, status, headers)
+        if request.method == "HEAD":
+            return Response(b"", status, {**headers, "cache-status": CacheStatus.HIT})
+        fetched = await self._bodies.fetch(body)
+        headers = {**headers, "cache-status": fetched.cache_status}
+        if isinstance(fetched.content, bytes):
+            return Response(fetched.content, status, headers)
+        return StreamingResponse(fetched.content, status, headers)
 
 
 def probes(routing: Routing) -> Starlette:

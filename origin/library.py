@@ -20,9 +20,10 @@ ABSENT_SECONDS = 1.0
 class Library:
     """Ready builds, the least recently asked for forgotten first; absent ones are remembered for a second."""
 
-    def __init__(self, store: BuildReader, trusted: TrustedKeys) -> None:
+    def __init__(self, store: BuildReader, trusted: TrustedKeys, *, send_deltas: bool) -> None:
         self._store = store
         self._trusted = trusted
+        self._send_deltas = send_deltas
         self._ready: LRUCache[_Key, PreparedBuild] = LRUCache(
             MAX_ARTIFACTS_KNOWN, getsizeof=lambda build: len(build.artifacts)
         )
@@ -44,5 +45,5 @@ class Library:
         if manifest is None:
             self._absent[key] = True
             return None
-        build = self._ready[key] = prepare(manifest)
+        build = self._ready[key] = prepare(manifest, send_deltas=self._send_deltas)
         return build

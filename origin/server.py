@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from bundles.core.errors import Failed
 from bundles.core.trust import TrustedKeys
 from bundles.ports import BuildReader
-from origin.app import data_plane, probes
+from origin.app import DataPlane, probes
 from origin.bodies import Bodies
 from origin.library import Library
 from origin.ports import Clock, KeptSnapshot, SnapshotFeed
@@ -56,12 +56,14 @@ async def serve(
     clock: Clock,
     listeners: tuple[socket.socket, socket.socket],
     cache_bytes: int,
+    send_deltas: bool,
 ) -> None:
     """Serve the data plane on the first listener and the probes on the second, until SIGINT or SIGTERM."""
     routing = Routing(feed, kept, trusted)
     await routing.start()
-    service = Service(routing, Library(store, trusted), Bodies(store, cache_bytes), clock)
-    servers = [_Server(data_plane(service)), _Server(probes(routing))]
+    service = Service(routing, Library(store, trusted, send_deltas=send_deltas), clock)
+    data_plane = DataPlane(service, Bodies(store, cache_bytes))
+    servers = [_Server(data_plane), _Server(probes(routing))]
     with _stopping(servers):
         following = asyncio.create_task(routing.follow())
         _log.info("origin listening", address=address(listeners[0]), probes=address(listeners[1]))
@@ -82,6 +84,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http="httptools",
+                ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -8,6 +8,7 @@ retired/{product}/{x.y.z}.json  the sealed manifest of a build that was retired
 
 import fcntl
 import os
+import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from bundles.adapters.files import create_exclusively, leftovers, move, opened_f
 from bundles.core.digest import Digest, are_digests
 from bundles.core.errors import Conflict, Failed
 from bundles.core.names import Product, are_products
+from bundles.core.span import Span
 from bundles.core.version import Version, are_versions
 from bundles.ports import BlobMissing, StoredBlob
 
@@ -62,12 +64,16 @@ class DiskStore:
         except OSError as error:
             raise Failed(f"can't read {path}: {error.strerror}") from None
 
-    async def read_blob(self, digest: Digest) -> AsyncIterator[bytes]:
-        """The blob in chunks of 256 KiB."""
+    async def read_blob(self, digest: Digest, span: Span | None = None) -> AsyncIterator[bytes]:
+        """The blob, or that span of it, in chunks of 256 KiB."""
         path = self._layout.blob(digest)
         try:
             async with await anyio.open_file(path, "rb") as file:
-                while chunk := await file.read(_CHUNK_BYTES):
+                left = sys.maxsize if span is None else span.size
+                if span is not None:
+                    await file.seek(span.start)
+                while chunk := await file.read(min(_CHUNK_BYTES, left)):
+                    left -= len(chunk)
                     yield chunk
         except FileNotFoundError:
             raise BlobMissing(digest) from None

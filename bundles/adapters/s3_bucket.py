@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as LostConnection
 
 from bundles.core.errors import Failed, Invalid
+from bundles.core.span import Span
 
 MAX_REMOVED = 1_000
 
@@ -125,8 +126,8 @@ class S3Bucket:
                 raise Failed(f"can't use s3://{location.bucket}: {error}") from None
             yield cls(client, location)
 
-    async def read(self, key: str) -> AsyncIterator[bytes]:
-        """An object in chunks of at most 256 KiB. A body that breaks off is taken up where it broke.
+    async def read(self, key: str, span: Span | None = None) -> AsyncIterator[bytes]:
+        """An object, or that span of it, in chunks of at most 256 KiB. What breaks off is taken up where it broke.
 
         Raises `AbsentError`, and `Failed` for a body that breaks off again and again, or is another object then.
         """
@@ -137,8 +138,7 @@ class S3Bucket:
                 on=_may_pass, attempts=_ATTEMPTS, timeout=None, wait_jitter=_JITTER_SECONDS
             ):
                 with attempt:
-                    rest = {"Range": f"bytes={done}-"} if done else {}
-                    found = await self.call("get_object", key, **same, **rest)
+                    found = await self.call("get_object", key, **same, **_rest(span, done))
                     same = {"IfMatch": found["ETag"]}
                     async with found["Body"] as body:
                         async for chunk in body.iter_chunks(_CHUNK_BYTES):
@@ -245,6 +245,13 @@ class ConditionError(Exception):
 def checksum(data: bytes) -> str:
     """What S3 checks a body against: its SHA-256 in base64."""
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def _rest(span: Span | None, done: int) -> dict[str, str]:
+    """What asks for an object, or for a span of it, without its first bytes that are there already."""
+    if span is not None:
+        return {"Range": f"bytes={span.start + done}-{span.end - 1}"}
+    return {"Range": f"bytes={done}-"} if done else {}
 
 
 def _may_pass(error: Exception) -> bool:

@@ -18,6 +18,7 @@ from bundles.adapters.s3_leases import LEASE_SECONDS, S3Leases
 from bundles.core.digest import Digest, are_digests
 from bundles.core.errors import Failed
 from bundles.core.names import Product, are_products
+from bundles.core.span import Span
 from bundles.core.version import Version, are_versions
 from bundles.ports import BlobMissing, StoredBlob
 
@@ -43,10 +44,10 @@ class S3Store:
         """The sealed manifest, or None when there is no such build."""
         return await self._bucket.read_whole(_manifest_key(product, version))
 
-    async def read_blob(self, digest: Digest) -> AsyncIterator[bytes]:
-        """The blob in chunks of at most 256 KiB."""
+    async def read_blob(self, digest: Digest, span: Span | None = None) -> AsyncIterator[bytes]:
+        """The blob, or that span of it, in chunks of at most 256 KiB."""
         try:
-            async for chunk in self._bucket.read(_blob_key(digest)):
+            async for chunk in self._bucket.read(_blob_key(digest), span):
                 yield chunk
         except AbsentError:
             raise BlobMissing(digest) from None

@@ -30,6 +30,13 @@ def serve(
         int, typer.Option("--probe-port", min=0, max=65_535, help="Where /healthz and /readyz are. 0 is any.")
     ] = 8081,
     cache_mib: Annotated[int, typer.Option("--cache-mib", min=1, help="The most memory for bodies.")] = 256,
+    edge_keys_dictionaries: Annotated[
+        bool,
+        typer.Option(
+            "--edge-keys-dictionaries",
+            help="Send deltas (dcz): the edge keys its cache on Available-Dictionary, or there is none.",
+        ),
+    ] = False,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -57,6 +64,7 @@ def serve(
                 clock=SystemClock(),
                 listeners=listeners,
                 cache_bytes=cache_mib * _MIB,
+                send_deltas=edge_keys_dictionaries,
             )
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

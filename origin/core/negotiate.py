@@ -4,24 +4,25 @@ import re
 from collections.abc import Mapping
 
 from bundles.core.compress import Encoding
+from origin.core.dictionary import DCZ
 
 _ELEMENT = re.compile(r"\s*([!#$%&'*+.^_`|~0-9a-z-]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 _ALIASES = {"x-gzip": "gzip"}  # RFC 9110, section 8.4.1.3
 
 
-def choose_encoding(accepted: str | None, sizes: Mapping[Encoding, int]) -> Encoding | None:
-    """The encoding with the client's highest q, and among those the smallest body; None where it takes none.
+def choose_coding(accepted: str | None, sizes: Mapping[str, int]) -> str | None:
+    """The coding with the client's highest q, and among those the smallest body; None where it takes none.
 
-    `sizes` are the bodies' sizes in bytes, identity among them. Without the header the answer is identity: who
-    does not say what it can decode may be unable to. Elements that can't be parsed are passed over.
+    `sizes` are the bodies' sizes in bytes by coding, identity among them. Without the header the answer is
+    identity: who does not say what it can decode may be unable to. Elements that can't be parsed are passed over.
     """
     if accepted is None:
         return Encoding.IDENTITY
     qualities = parse_accept_encoding(accepted)
     ranked = [
-        (quality, -size, encoding)
-        for encoding, size in sizes.items()
-        if (quality := _quality(encoding, qualities)) is not None
+        (quality, -size, coding)
+        for coding, size in sizes.items()
+        if (quality := _quality(coding, qualities)) is not None
     ]
     return max(ranked)[2] if ranked else None
 
@@ -37,9 +38,12 @@ def parse_accept_encoding(text: str) -> dict[str, float]:
     return qualities
 
 
-def _quality(encoding: Encoding, qualities: Mapping[str, float]) -> float | None:
-    """The client's q for an encoding; None where it is not acceptable. Unnamed, identity comes last."""
-    quality = qualities.get(encoding, qualities.get("*"))
+def _quality(coding: str, qualities: Mapping[str, float]) -> float | None:
+    """The client's q for a coding; None where it is not acceptable. Unnamed, identity comes last.
+
+    A delta must be asked for by name: a `*` is most often older than dictionaries are.
+    """
+    quality = qualities.get(coding, None if coding == DCZ else qualities.get("*"))
     if quality is None:
-        return 0.0 if encoding is Encoding.IDENTITY else None
+        return 0.0 if coding == Encoding.IDENTITY else None
     return quality or None

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 import msgspec
 
 from bundles.core.names import Product
 from bundles.core.version import Version
-from origin.core.faults import HttpFault, not_found, unavailable
-from origin.core.headers import exact_url
+from origin.core.faults import gone, not_found, unavailable
 from origin.core.prepared import FileLink
 from origin.core.target import ExactFile, MovingFile, TenantFile, TenantResolution
+from origin.core.urls import exact_url
 from release.core.names import STABLE, Environment, Tenant
 from release.core.resolve import Passed, Reason, Resolution, resolve_channel, resolve_range, resolve_tenant
 from release.core.routing import ProductRoutes, RoutingTable
@@ -42,7 +41,7 @@ def refuse_blocked(table: RoutingTable | None, target: ExactFile) -> None:
     """Raises 410 for a build that nobody may get."""
     routes = None if table is None else table.products.get(target.product)
     if routes is not None and target.version in routes.blocks:
-        raise HttpFault(HTTPStatus.GONE, f"{target.product}@{target.version} is blocked: nobody may get it")
+        raise gone(f"{target.product}@{target.version} is blocked: nobody may get it")
 
 
 def redirect(table: RoutingTable | None, target: MovingFile | TenantFile, now: int) -> Redirect:

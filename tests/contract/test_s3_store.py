@@ -13,6 +13,7 @@ from bundles.adapters.s3_store import S3Store
 from bundles.core.digest import Digest, digest_of
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import Product
+from bundles.core.span import Span
 from bundles.core.version import Version
 from tests.contract.conftest import FaultyS3
 
@@ -73,8 +74,8 @@ async def behind(faulty_s3: FaultyS3, s3_location: S3Location) -> AsyncIterator[
         yield opened
 
 
-async def read(store: S3Store, digest: Digest) -> bytes:
-    return b"".join([chunk async for chunk in store.read_blob(digest)])
+async def read(store: S3Store, digest: Digest, span: Span | None = None) -> bytes:
+    return b"".join([chunk async for chunk in store.read_blob(digest, span)])
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -104,6 +105,15 @@ async def test_a_body_that_breaks_off_is_taken_up_where_it_broke(
     assert faulty_s3.seen("GET", digest) == 4
     faulty_s3.fail("reset", 3)
     assert await behind.read_manifest(SDK, ONE) == body
+
+
+async def test_a_span_that_breaks_off_is_taken_up_where_it_broke(behind: S3Store, faulty_s3: FaultyS3) -> None:
+    body = os.urandom(3_000_000)
+    digest = digest_of(body)
+    await behind.put_blob(digest, body)
+    faulty_s3.fail("reset", 3)
+    assert await read(behind, digest, Span(500_000, 2_900_000)) == body[500_000:2_900_000]
+    assert faulty_s3.seen("GET", digest) == 4
 
 
 async def test_a_body_that_always_breaks_off_is_given_up(behind: S3Store, faulty_s3: FaultyS3) -> None:

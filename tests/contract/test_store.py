@@ -9,6 +9,7 @@ import pytest
 from bundles.core.digest import Digest, digest_of
 from bundles.core.errors import Conflict, Refused
 from bundles.core.names import Product
+from bundles.core.span import Span
 from bundles.core.version import Version
 from bundles.ports import BlobMissing, Store
 
@@ -17,8 +18,8 @@ pytestmark = pytest.mark.anyio
 SDK, ONE = Product("sdk"), Version("1.0.0")
 
 
-async def read(store: Store, digest: Digest) -> bytes:
-    return b"".join([chunk async for chunk in store.read_blob(digest)])
+async def read(store: Store, digest: Digest, span: Span | None = None) -> bytes:
+    return b"".join([chunk async for chunk in store.read_blob(digest, span)])
 
 
 async def test_an_empty_store_has_nothing(store: Store) -> None:
@@ -36,6 +37,19 @@ async def test_a_blob_comes_back_as_it_was_also_when_put_twice(store: Store, siz
     await store.put_blob(digest, body)
     await store.put_blob(digest, body)
     assert await read(store, digest) == body
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(0, 1), (5, 6), (999_999, 1_000_000), (0, 1_000_000), (262_143, 262_145), (100_000, 900_000)],
+)
+async def test_a_span_of_a_blob_is_those_bytes_of_it(store: Store, start: int, end: int) -> None:
+    body = os.urandom(1_000_000)
+    digest = digest_of(body)
+    await store.put_blob(digest, body)
+    assert await read(store, digest, Span(start, end)) == body[start:end]
+    with pytest.raises(BlobMissing):
+        await read(store, digest_of(b"nothing"), Span(start, end))
 
 
 async def test_a_manifest_is_made_once_and_never_replaced(store: Store) -> None:
