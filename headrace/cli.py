@@ -4,7 +4,7 @@ import typer
 
 from bundles.core.errors import HeadraceError
 from headrace.terminal import exit_with
-from headrace.verbs import block, controller, demo, diff, keys, pin, publish, rollout, serve, verify, why
+from headrace.verbs import block, controller, demo, diff, keys, pin, publish, retire, rollout, serve, verify, why
 
 app = typer.Typer(
     name="headrace",
@@ -20,6 +20,7 @@ app.add_typer(rollout.app, name="rollout")
 app.command(epilog=rollout.ROLLBACK_EPILOG)(rollout.rollback)
 app.add_typer(pin.app, name="pin")
 app.add_typer(block.app, name="block")
+app.command(epilog=retire.EPILOG)(retire.retire)
 app.command(epilog=why.EPILOG)(why.why)
 app.command(epilog=serve.EPILOG)(serve.serve)
 app.command(epilog=controller.EPILOG)(controller.controller)

@@ -12,7 +12,7 @@ from origin.core.headers import moving_headers, preflight_headers, representatio
 from origin.core.prepared import PreparedBuild
 from origin.core.represent import answer_document, answer_file
 from origin.core.request import RequestView
-from origin.core.routes import redirect, refuse_blocked, resolution, resolution_document, tenant_tags
+from origin.core.routes import redirect, refuse_withdrawn, resolution, resolution_document, tenant_tags
 from origin.core.target import ExactFile, TenantResolution, parse_target
 from origin.library import Library
 from origin.ports import Clock
@@ -51,7 +51,7 @@ class Service:
         return Answer(HTTPStatus.FOUND, {**moving_headers(*moved.tags), "location": moved.location})
 
     async def _exact_file(self, target: ExactFile, request: RequestView) -> Answer:
-        refuse_blocked(self._routing.table, target)
+        refuse_withdrawn(self._routing.table, target)
         build = await self._build(target.product, target.version)
         artifact = build.artifacts.get(target.path)
         if artifact is None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid
+from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid, Refused
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys, check_signer
 from bundles.core.version import Version
@@ -100,6 +100,12 @@ class Control(msgspec.Struct, frozen=True):
         """The error for a product that nothing is known of, with those that are known."""
         known = ", ".join((await self.builds.products())[:10]) or "none: publish a build first"
         return Invalid(f"unknown product {product!r}; known are {known}")
+
+
+async def refuse_retired(transaction: Transaction, product: Product, version: Version) -> None:
+    """Raises `Refused` for a build that was retired, also since `require_build` has seen it."""
+    if version in await transaction.retired(product):
+        raise Refused(f"{product}@{version} was retired: publish its files as a new version")
 
 
 async def _check_revision(transaction: Transaction, author: Author) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bundles.core.errors import Invalid, Refused
 from bundles.core.names import Product
-from release.change import Author, Control, Subject
+from release.change import Author, Control, Subject, refuse_retired
 from release.core.resolve import resolve_range
 from release.core.routing import Pin, PinKey, ProductRoutes
 from release.ports import Transaction
@@ -49,6 +49,7 @@ async def list_pins(control: Control, product: Product) -> Mapping[str, Pin]:
 async def _require_satisfiable(transaction: Transaction, product: Product, pin: Pin) -> None:
     blocks = await transaction.blocks(product)
     if pin.target.exact is not None:
+        await refuse_retired(transaction, product, pin.target.exact)
         if pin.target.exact in blocks:
             raise Refused(f"{product}@{pin.target.exact} is blocked: nobody may get it, pinned or not")
         return

@@ -1,6 +1,6 @@
 """What the control plane needs from outside: a ledger of its state, a place for snapshots, and a clock."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -56,6 +56,14 @@ class Transaction(Protocol):
 
     async def save_block(self, product: Product, version: Version, block: Block | None) -> None:
         """Write a build's block; None takes it away."""
+        ...
+
+    async def retired(self, product: Product) -> frozenset[Version]:
+        """The product's retired builds."""
+        ...
+
+    async def add_retired(self, product: Product, versions: Collection[Version]) -> None:
+        """Retire builds, at least one and none of them retired already, for ever."""
         ...
 
     async def channels(self, product: Product) -> Mapping[Channel, ChannelState]:

@@ -6,7 +6,7 @@ import msgspec
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
-from release.change import Author, Control, Subject
+from release.change import Author, Control, Subject, refuse_retired
 from release.core.names import Channel
 from release.core.routing import ChannelState
 from release.core.transition import Command, Start, transition
@@ -35,6 +35,8 @@ async def command_channel(
         state = await transaction.channel(product, channel)
         if state is None and not isinstance(command, Start):
             raise await _unknown_channel(control, product, channel)
+        if isinstance(command, Start):
+            await refuse_retired(transaction, product, command.candidate)
         blocked = await transaction.blocks(product)
         changed = transition(state or ChannelState(), command, blocked, control.clock.now())
         await transaction.save_channel(product, channel, changed)

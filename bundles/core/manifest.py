@@ -1,5 +1,7 @@
 """The manifest: the signed list of a build's artifacts and their variants."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from bundles.core.compress import Encoding
@@ -86,6 +88,14 @@ class Manifest(msgspec.Struct, frozen=True):
     def contents(self) -> dict[ArtifactPath, Digest]:
         """What makes two builds the same: each path and the digest of its bytes."""
         return {artifact.path: artifact.digest for artifact in self.artifacts}
+
+    def blobs(self) -> Iterator[Digest]:
+        """Every blob that the build needs: its variants, its deltas, and the dictionaries that these decode by."""
+        for artifact in self.artifacts:
+            yield from (variant.digest for variant in artifact.variants)
+            for delta in artifact.deltas:
+                yield delta.digest
+                yield delta.dictionary
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

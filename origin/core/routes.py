@@ -37,11 +37,15 @@ class ResolutionDocument(msgspec.Struct, frozen=True, omit_defaults=False):
     files: tuple[FileLink, ...]
 
 
-def refuse_blocked(table: RoutingTable | None, target: ExactFile) -> None:
-    """Raises 410 for a build that nobody may get."""
+def refuse_withdrawn(table: RoutingTable | None, target: ExactFile) -> None:
+    """Raises 410 for a build that nobody may get, and 404 for one that is retired, still known or not."""
     routes = None if table is None else table.products.get(target.product)
-    if routes is not None and target.version in routes.blocks:
+    if routes is None:
+        return
+    if target.version in routes.blocks:
         raise gone(f"{target.product}@{target.version} is blocked: nobody may get it")
+    if target.version in routes.retired:
+        raise not_found(f"{target.product}@{target.version} was retired")
 
 
 def redirect(table: RoutingTable | None, target: MovingFile | TenantFile, now: int) -> Redirect:

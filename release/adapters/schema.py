@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest step in `migrations`; written here too, so that most starts need not load alembic."""
 
 metadata = MetaData()
@@ -34,6 +34,12 @@ blocks = Table(
     Column("product", String, primary_key=True),
     Column("version", String, primary_key=True),
     Column("block", Text, nullable=False),
+)
+retired = Table(
+    "retired",
+    metadata,
+    Column("product", String, primary_key=True),
+    Column("version", String, primary_key=True),
 )
 audit = Table(
     "audit",

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -65,6 +65,7 @@ class SqlLedger:
             channels: dict[Product, dict[Channel, ChannelState]] = {}
             pins: dict[Product, dict[str, Pin]] = {}
             blocks: dict[Product, dict[Version, Block]] = {}
+            retired: dict[Product, set[Version]] = {}
             for product, name, state in await connection.execute(select(schema.channels)):
                 channels.setdefault(product, {})[name] = decode_document(state, ChannelState)
             for product, tenant, environment, pin in await connection.execute(select(schema.pins)):
@@ -72,9 +73,16 @@ class SqlLedger:
                 pins.setdefault(product, {})[str(key)] = decode_document(pin, Pin)
             for product, version, block in await connection.execute(select(schema.blocks)):
                 blocks.setdefault(product, {})[version] = decode_document(block, Block)
+            for product, version in await connection.execute(select(schema.retired)):
+                retired.setdefault(product, set()).add(version)
         products = {
-            product: ProductRoutes(channels.get(product, {}), pins.get(product, {}), blocks.get(product, {}))
-            for product in channels.keys() | pins.keys() | blocks.keys()
+            product: ProductRoutes(
+                channels.get(product, {}),
+                pins.get(product, {}),
+                blocks.get(product, {}),
+                frozenset(retired.get(product, ())),
+            )
+            for product in channels.keys() | pins.keys() | blocks.keys() | retired.keys()
         }
         return RoutingTable(revision=revision, products=products)
 
@@ -155,6 +163,16 @@ class SqlTransaction:
     async def save_block(self, product: Product, version: Version, block: Block | None) -> None:
         """Write a build's block; None takes it away."""
         await self._replace(schema.blocks, block, product=product, version=version)
+
+    async def retired(self, product: Product) -> frozenset[Version]:
+        """The product's retired builds."""
+        versions = await self._connection.scalars(select(schema.retired.c.version).filter_by(product=product))
+        return frozenset(versions)
+
+    async def add_retired(self, product: Product, versions: Collection[Version]) -> None:
+        """Retire the builds, for ever."""
+        rows = [{"product": product, "version": version} for version in versions]
+        await self._connection.execute(insert(schema.retired), rows)
 
     async def record(self, change: Change) -> int:
         """Write the audit row and the next revision, which is returned."""

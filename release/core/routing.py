@@ -104,11 +104,15 @@ def parse_pin_key(text: str) -> PinKey:
 
 
 class ProductRoutes(msgspec.Struct, frozen=True):
-    """All that decides one product: its channels, its pins by `tenant~environment`, and its blocked builds."""
+    """All that decides one product: its channels, its pins by `tenant~environment`, and its blocked builds.
+
+    A retired build does not exist any more, or is about not to: no channel and no pin ever gets it again.
+    """
 
     channels: Mapping[Channel, ChannelState] = {}
     pins: Mapping[str, Pin] = {}
     blocks: Mapping[Version, Block] = {}
+    retired: frozenset[Version] = frozenset()
 
     def released(self) -> list[Version]:
         """The builds a range may choose, the newest first: stable ones, now or once, and never undone."""

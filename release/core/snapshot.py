@@ -43,5 +43,5 @@ def _check_names(table: RoutingTable) -> None:
             parse_channel(channel)
         for key in routes.pins:
             parse_pin_key(key)
-        for version in routes.blocks:
+        for version in (*routes.blocks, *routes.retired):
             parse_version(version)

@@ -34,6 +34,7 @@ VERBS = [
     ["block", "set"],
     ["block", "list"],
     ["block", "clear"],
+    ["retire"],
     ["why"],
     ["serve"],
     ["controller"],

@@ -1,0 +1,97 @@
+"""Sweep: remove the blobs that no build needs."""
+
+from collections.abc import AsyncIterator, Collection
+
+import anyio
+import msgspec
+
+from bundles.core.errors import Failed
+from bundles.core.names import Product
+from bundles.core.trust import TrustedKeys
+from bundles.core.version import Version
+from bundles.load import load_build
+from bundles.ports import BuildReader, Store, StoredBlob, Sweeper
+from bundles.variants import first_known
+
+GRACE_SECONDS = 24 * 3600
+"""A blob that is younger is left alone: it may be a publisher's that lost its lease and is about to notice."""
+
+_READ_AT_A_TIME = 16
+_REMOVED_AT_A_TIME = 1_000
+
+
+class Garbage(msgspec.Struct, frozen=True):
+    """Blobs that no build needs: how many, and their bytes in all."""
+
+    blobs: int = 0
+    size: int = 0
+
+    def __add__(self, blob: StoredBlob) -> "Garbage":
+        return Garbage(self.blobs + 1, self.size + blob.size)
+
+
+async def measure(
+    store: Store, trusted: TrustedKeys, without: Collection[tuple[Product, Version]], now: int
+) -> Garbage:
+    """What a sweep would remove if these builds were retired. Removes nothing; raises as `sweep` does."""
+    found = Garbage()
+    async for blob in _garbage(store, await _needed_blobs(store, trusted, without), now):
+        found += blob
+    return found
+
+
+async def sweep(store: Store, sweeper: Sweeper, trusted: TrustedKeys, now: int) -> Garbage:
+    """Remove every blob that no build needs, and what killed publishers left half-written.
+
+    A build that can't be read, or whose signature is wrong, raises `Failed` before anything is removed: what it
+    needs is not known. Whatever ends a sweep midway, the next one removes the rest.
+    """
+    needed = await _needed_blobs(store, trusted, ())
+    await sweeper.remove_unfinished()
+    removed = Garbage()
+    batch: list[StoredBlob] = []
+    async for blob in _garbage(store, needed, now):
+        batch.append(blob)
+        removed += blob
+        if len(batch) == _REMOVED_AT_A_TIME:
+            await sweeper.remove_blobs([each.digest for each in batch])
+            batch.clear()
+    await sweeper.remove_blobs([each.digest for each in batch])
+    return removed
+
+
+async def _garbage(store: Store, needed: Collection[bytes], now: int) -> AsyncIterator[StoredBlob]:
+    async for blob in store.blobs():
+        if bytes.fromhex(blob.digest) not in needed and now - blob.stored_at > GRACE_SECONDS:
+            yield blob
+
+
+async def _needed_blobs(
+    store: BuildReader, trusted: TrustedKeys, without: Collection[tuple[Product, Version]]
+) -> set[bytes]:
+    """The digests, 32 bytes each, of all that the builds need: about 100 MB of memory for a million of them."""
+    needed: set[bytes] = set()
+    slots = anyio.CapacityLimiter(_READ_AT_A_TIME)
+
+    async def add(product: Product, version: Version) -> None:
+        async with slots:
+            manifest = await load_build(store, trusted, product, version)
+        if manifest is None:
+            raise Failed(f"{product}@{version} is listed, but has no manifest")
+        needed.update(bytes.fromhex(digest) for digest in manifest.blobs())
+
+    for product in await store.products():
+        try:
+            async with anyio.create_task_group() as group:
+                for version in await store.versions(product):
+                    if (product, version) not in without:
+                        group.start_soon(add, product, version)
+        except ExceptionGroup as faults:
+            fault = first_known(faults)
+            if not isinstance(fault, Failed):
+                raise fault from faults
+            raise Failed(
+                f"{fault}. No blob is removed while it is unknown who needs it: mend that build,"
+                " or retire it by its name"
+            ) from faults
+    return needed
