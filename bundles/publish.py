@@ -34,14 +34,16 @@ async def publish(publisher: Publisher, order: Order, artifacts: ArtifactSource,
     exists with other bytes or is retired, the key may not sign for the product, a file is over its budget or a
     secret would become public: no build is made then.
     """
+    async with publisher.store.publishing():
+        return await publish_leased(publisher, order, artifacts, progress)
+
+
+async def publish_leased(
+    publisher: Publisher, order: Order, artifacts: ArtifactSource, progress: Progress
+) -> Published:
+    """What `publish` does, for who keeps sweepers out by itself, as through many publishes."""
     check_signer(publisher.signing_key, publisher.trusted, order.product)
     source = artifacts if order.source_maps else WithoutSourceMaps(artifacts)
-    async with publisher.store.publishing():
-        return await _publish(publisher, order, source, progress)
-
-
-async def _publish(publisher: Publisher, order: Order, source: ArtifactSource, progress: Progress) -> Published:
-    """The publish, while nobody sweeps the store."""
     if await publisher.store.is_retired(order.product, order.version):
         raise Refused(
             f"{order.product}@{order.version} was retired, and caches may hold its files for a year:"

@@ -4,7 +4,21 @@ import typer
 
 from bundles.core.errors import HeadraceError
 from headrace.terminal import exit_with
-from headrace.verbs import block, controller, demo, diff, keys, pin, publish, retire, rollout, serve, verify, why
+from headrace.verbs import (
+    block,
+    controller,
+    demo,
+    diff,
+    keys,
+    pin,
+    publish,
+    publish_batch,
+    retire,
+    rollout,
+    serve,
+    verify,
+    why,
+)
 
 app = typer.Typer(
     name="headrace",
@@ -13,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(epilog=publish.EPILOG)(publish.publish)
+app.command(epilog=publish_batch.EPILOG)(publish_batch.publish_batch)
 app.command(epilog=verify.EPILOG)(verify.verify)
 app.command(epilog=diff.EPILOG)(diff.diff)
 app.add_typer(keys.app, name="keys")

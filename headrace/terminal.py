@@ -51,6 +51,12 @@ def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> No
         draw(Console(highlight=False, soft_wrap=True, width=width))
 
 
+def tell(document: object) -> None:
+    """One of many payloads on stdout, as a line of JSON."""
+    sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    sys.stdout.flush()
+
+
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on stderr where that is a terminal, else nothing. Yields what to call after each piece of work."""
@@ -60,6 +66,6 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         return
     from rich.progress import Progress
 
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=console, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)

@@ -1,0 +1,116 @@
+"""Publish many small builds in one run, such as the content bundles of all tenants."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from enum import StrEnum
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from bundles.core.errors import Failed, HeadraceError, Invalid, Refused
+from bundles.core.listing import Listed, parse_listed
+from bundles.core.names import Product
+from bundles.core.version import Version
+from bundles.order import Order, Publisher
+from bundles.ports import ArtifactSource
+from bundles.publish import publish_leased
+from bundles.variants import first_known
+
+MAX_BUILD_BYTES = 16 * 1024 * 1024
+"""The most that one build of a batch may have, in memory beside others. A larger one is published by itself."""
+
+_AT_A_TIME = 16
+_FAILURES_IN_A_ROW = 20
+
+
+class State(StrEnum):
+    """What became of one line: the last three are as the errors of those names."""
+
+    CREATED = "created"
+    UNCHANGED = "unchanged"
+    INVALID = "invalid"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one line of the list, by its number. `error` says why no build is there."""
+
+    line: int
+    state: State
+    product: Product | None = None
+    version: Version | None = None
+    error: str | None = None
+
+
+OpenSource = Callable[[Listed], AbstractContextManager[ArtifactSource]]
+Report = Callable[[Outcome], None]
+
+
+async def publish_batch(
+    publisher: Publisher, lines: Iterable[tuple[int, bytes]], open_source: OpenSource, report: Report
+) -> None:
+    """Publish each numbered line's build as `publish` does, many at a time and without deltas.
+
+    Each outcome is reported once, as soon as it is known; one fault stops no other. What exists already is left as
+    it is, so that a run that was broken off is finished by the same list. Raises `Failed` where very many fail in
+    a row: the surroundings do not work then.
+    """
+    run = _Run(publisher, open_source, report)
+    numbered = iter(lines)
+    try:
+        async with publisher.store.publishing(), anyio.create_task_group() as group:
+            for _ in range(_AT_A_TIME):
+                group.start_soon(run.work, numbered)
+    except ExceptionGroup as faults:
+        raise first_known(faults) from faults
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(self, publisher: Publisher, open_source: OpenSource, report: Report) -> None:
+        self._publisher = publisher
+        self._open_source = open_source
+        self._report = report
+        self._failures = 0
+
+    async def work(self, numbered: Iterator[tuple[int, bytes]]) -> None:
+        """Take line after line, beside others that do so, until none is left."""
+        for number, line in numbered:
+            outcome = await self._outcome(number, line)
+            self._failures = self._failures + 1 if outcome.state is State.FAILED else 0
+            self._report(outcome)
+            if self._failures >= _FAILURES_IN_A_ROW:
+                raise Failed(f"given up after {self._failures} failures in a row, the last: {outcome.error}")
+
+    async def _outcome(self, number: int, line: bytes) -> Outcome:
+        try:
+            listed = parse_listed(line)
+        except Invalid as error:
+            return Outcome(number, State.INVALID, error=str(error))
+        try:
+            state = await self._publish(listed)
+        except HeadraceError as fault:
+            return Outcome(number, _state_of(fault), listed.product, listed.version, str(fault))
+        return Outcome(number, state, listed.product, listed.version)
+
+    async def _publish(self, listed: Listed) -> State:
+        with ExitStack() as stack:
+            source = await anyio.to_thread.run_sync(stack.enter_context, self._open_source(listed))
+            size = sum(source.size(path) for path in source.paths)
+            if size > MAX_BUILD_BYTES:
+                raise Invalid(
+                    f"{listed.files} has {size} bytes; the most that a build of a batch may have is"
+                    f" {MAX_BUILD_BYTES}: publish it by itself"
+                )
+            order = Order(listed.product, listed.version)
+            published = await publish_leased(self._publisher, order, source, lambda _: None)
+        return State.CREATED if published.created else State.UNCHANGED
+
+
+def _state_of(fault: HeadraceError) -> State:
+    if isinstance(fault, Invalid):
+        return State.INVALID
+    return State.REFUSED if isinstance(fault, Refused) else State.FAILED

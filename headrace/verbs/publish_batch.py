@@ -1,0 +1,115 @@
+"""`headrace publish-batch`."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+from rich.console import Console
+
+from bundles.batch import Outcome, Report, State
+from bundles.batch import publish_batch as publish_builds
+from bundles.core.errors import Failed, Invalid
+from bundles.core.listing import MAX_LINE_BYTES
+from bundles.cores import Cores
+from bundles.order import Publisher
+from headrace import wiring
+from headrace.options import DEFAULT_DATA, AsJson, Data, SigningKey, example
+from headrace.terminal import Exit, progress, show, tell
+
+EPILOG = example("headrace publish-batch tenants.jsonl")
+
+_SHOWN = 20
+_MOST = MAX_LINE_BYTES + len(b"\r\n") + 1
+_CODES = {State.FAILED: Exit.FAILED, State.REFUSED: Exit.REFUSED, State.INVALID: Exit.USAGE}
+"""The exit code of each kind of fault, the worst first: only after the first may another run do better."""
+
+
+class _Summary:
+    """What became of the builds: how many of each, and the first that are not there."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[State] = Counter()
+        self.faults: list[Outcome] = []
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one build."""
+        self.counts[outcome.state] += 1
+        if outcome.error is not None and len(self.faults) < _SHOWN:
+            self.faults.append(outcome)
+
+    def exit_code(self) -> Exit:
+        """That of the worst fault."""
+        return next((code for state, code in _CODES.items() if self.counts[state]), Exit.OK)
+
+    def draw(self, console: Console) -> None:
+        """The faults and the counts, for a person."""
+        for fault in self.faults:
+            build = f" {fault.product}@{fault.version}" if fault.product else ""
+            console.print(f"line {fault.line}{build}: {fault.state}: {fault.error}", markup=False)
+        hidden = sum(self.counts[state] for state in _CODES) - len(self.faults)
+        if hidden:
+            console.print(f"and {hidden} more: --json has each of them")
+        console.print(", ".join(f"{self.counts[state]} {state}" for state in State))
+
+
+def publish_batch(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LIST",
+            help='JSON lines: {"product": "@tenant/name", "version": "1.0.0", "files": FOLDER relative to LIST}.',
+        ),
+    ],
+    key: SigningKey = None,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Publish many small builds in one run, such as tenants' content; one fault does not stop the others.
+
+    What exists already is left as it is: a run that was broken off is finished by the same list. With --json, one
+    line for each build as soon as it is done. The exit code is that of the worst: 1, 3 or 2.
+    """
+    summary = _Summary()
+    with progress(file.name, sum(1 for _ in _lines(file))) as advance:
+
+        def report(outcome: Outcome) -> None:
+            summary.add(outcome)
+            if as_json:
+                tell(outcome)
+            advance()
+
+        anyio.run(_publish, data, key, file, report)
+    if not as_json:
+        show(None, as_json, summary.draw)
+    raise typer.Exit(summary.exit_code())
+
+
+async def _publish(data: Path, key: Path | None, file: Path, report: Report) -> None:
+    signing_key, trusted = wiring.publishing_keys(data, key)
+    async with wiring.store(data) as store:
+        publisher = Publisher(store, signing_key, trusted, Cores())
+        await publish_builds(
+            publisher, _lines(file), lambda listed: wiring.source(file.parent / listed.files), report
+        )
+
+
+def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """The list's lines that are not blank, with their numbers; of one that is too long, no more than shows it."""
+    if not file.is_file():
+        raise Invalid(f"{file} is no file: name a list of builds, in JSON lines")
+    try:
+        with file.open("rb") as opened:
+            for number in count(1):
+                line = rest = opened.readline(_MOST)
+                while len(rest) == _MOST and not rest.endswith(b"\n"):
+                    rest = opened.readline(_MOST)
+                if not line:
+                    return
+                if line.strip():
+                    yield number, line.rstrip(b"\r\n")
+    except OSError as error:
+        raise Failed(f"can't read {file}: {error.strerror}") from None
