@@ -6,12 +6,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header pyproject.toml
 
-.PHONY: demo test format lock clean
+.PHONY: demo test format lock clean system-packages
 
 demo: $(VENV)/.ready
 	$(BIN)/headrace demo
 
-test: $(VENV)/.ready-dev
+test: $(VENV)/.ready-dev system-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -30,6 +30,19 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 $(VENV)/.ready-dev: requirements-dev.lock $(VENV)/.ready
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@
+
+# What the tests need beside Python, each package with a command of its own name.
+system-packages:
+	@missing=; while read -r name; do command -v "$$name" >/dev/null || missing="$$missing $$name"; done \
+		< debian-packages.txt; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update --quiet=2 && \
+		DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --no-install-recommends $$missing; \
+	else \
+		echo "the tests need$$missing: install with your system's packages, as root with apt-get install$$missing" >&2; \
+		exit 2; \
+	fi
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .

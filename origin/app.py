@@ -13,9 +13,10 @@ from starlette.types import Receive, Scope, Send
 from bundles.core.errors import Failed
 from origin.bodies import Bodies, CacheStatus
 from origin.core.answer import Answer, BlobBody
-from origin.core.faults import HttpFault, error_answer, unavailable
+from origin.core.faults import HttpFault, error_answer, forbidden, unavailable
 from origin.core.headers import NO_STORE
 from origin.core.request import RequestView, view_request
+from origin.edge import EdgeSecrets
 from origin.routing import Routing
 from origin.service import Service
 
@@ -25,14 +26,18 @@ _log = structlog.get_logger()
 class DataPlane:
     """What CDN edges ask: every method and path. An answer goes out for each request, whatever goes wrong."""
 
-    def __init__(self, service: Service, bodies: Bodies) -> None:
+    def __init__(self, service: Service, bodies: Bodies, edge: EdgeSecrets | None) -> None:
         self._service = service
         self._bodies = bodies
+        self._edge = edge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = view_request(scope["method"], scope["path"], scope["headers"])
-        response = await self._response(request)
+        if self._edge is None or self._edge.knows(scope["headers"]):
+            response = await self._response(request)
+        else:
+            response = await self._filled(request, error_answer(forbidden()))
         await response(scope, receive, send)
 
     async def _response(self, request: RequestView) -> Response:

@@ -1,18 +1,18 @@
-"""What the origin needs beside a `BuildReader`: snapshots to follow, and a place to keep the last one."""
+"""What the origin needs beside a `BuildReader`: documents to follow, and a place to keep the last snapshot."""
 
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 
-class SnapshotFeed(Protocol):
-    """Where the control plane puts the sealed routing table."""
+class Feed(Protocol):
+    """Where a document is that changes: the sealed routing table, the edge's secrets."""
 
     async def read(self) -> bytes | None:
-        """The snapshot as it is now; None where there is none or it can't be read."""
+        """The document as it is now; None where there is none or it can't be read."""
         ...
 
     def changes(self) -> AsyncIterator[None]:
-        """Yields after each change of the snapshot since it was last yielded or, at first, since the call."""
+        """Yields after each change since the last one that was yielded or, at first, since the call."""
         ...
 
 

@@ -5,7 +5,7 @@ import structlog
 from bundles.core.envelope import unseal
 from bundles.core.errors import Failed
 from bundles.core.trust import TrustedKeys
-from origin.ports import KeptSnapshot, SnapshotFeed
+from origin.ports import Feed, KeptSnapshot
 from release.core.routing import RoutingTable
 from release.core.snapshot import PAYLOAD_TYPE, decode_table
 
@@ -15,7 +15,7 @@ _log = structlog.get_logger()
 class Routing:
     """Follows a feed of snapshots. What does not verify, or is older, changes nothing and is logged."""
 
-    def __init__(self, feed: SnapshotFeed, kept: KeptSnapshot, trusted: TrustedKeys) -> None:
+    def __init__(self, feed: Feed, kept: KeptSnapshot, trusted: TrustedKeys) -> None:
         self._feed = feed
         self._kept = kept
         self._trusted = trusted

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 
 import structlog
@@ -15,8 +16,9 @@ from bundles.core.trust import TrustedKeys
 from bundles.ports import BuildReader
 from origin.app import DataPlane, probes
 from origin.bodies import Bodies
+from origin.edge import EdgeSecrets
 from origin.library import Library
-from origin.ports import Clock, KeptSnapshot, SnapshotFeed
+from origin.ports import Clock, Feed, KeptSnapshot
 from origin.routing import Routing
 from origin.service import Service
 
@@ -49,7 +51,7 @@ def address(listener: socket.socket) -> str:
 
 
 async def serve(
-    feed: SnapshotFeed,
+    feed: Feed,
     kept: KeptSnapshot,
     store: BuildReader,
     trusted: TrustedKeys,
@@ -57,15 +59,20 @@ async def serve(
     listeners: tuple[socket.socket, socket.socket],
     cache_bytes: int,
     send_deltas: bool,
+    tls: ssl.SSLContext | None,
+    edge: EdgeSecrets | None,
 ) -> None:
-    """Serve the data plane on the first listener and the probes on the second, until SIGINT or SIGTERM."""
+    """Serve the data plane on the first listener and the probes on the second, until SIGINT or SIGTERM.
+
+    With `tls` the data plane speaks HTTPS, with `edge` it answers only who knows a secret; the probes never do.
+    """
     routing = Routing(feed, kept, trusted)
     await routing.start()
     service = Service(routing, Library(store, trusted, send_deltas=send_deltas), clock)
-    data_plane = DataPlane(service, Bodies(store, cache_bytes))
-    servers = [_Server(data_plane), _Server(probes(routing))]
+    data_plane = DataPlane(service, Bodies(store, cache_bytes), edge)
+    servers = [_Server(data_plane, tls), _Server(probes(routing), None)]
     with _stopping(servers):
-        following = asyncio.create_task(routing.follow())
+        following = asyncio.gather(routing.follow(), *([] if edge is None else [edge.follow()]))
         _log.info("origin listening", address=address(listeners[0]), probes=address(listeners[1]))
         async with asyncio.TaskGroup() as group:
             for server, listener in zip(servers, listeners, strict=True):
@@ -79,20 +86,21 @@ async def serve(
 class _Server(uvicorn.Server):
     """A server that leaves signals to its caller: two of them run side by side here."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_DRAIN_SECONDS,
-            )
+    def __init__(self, app: ASGIApp, tls: ssl.SSLContext | None) -> None:
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
+        config.load()
+        config.ssl = tls  # made already, so that a wrong file is told before anything listens
+        super().__init__(config)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

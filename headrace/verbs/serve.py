@@ -1,11 +1,15 @@
 """`headrace serve`."""
 
 import asyncio
+import ipaddress
+import ssl
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from bundles.core.errors import Invalid, Refused
 from headrace import wiring
 from headrace.logs import configure_logs
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
@@ -37,35 +41,83 @@ def serve(
             help="Send deltas (dcz): the edge keys its cache on Available-Dictionary, or there is none.",
         ),
     ] = False,
+    edge_secrets: Annotated[
+        Path | None,
+        typer.Option(
+            "--edge-secrets", help="Answer only who sends an X-Edge-Secret of this file; one a line, at most two."
+        ),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option("--tls-certificate", help="Speak HTTPS with this certificate chain (PEM).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="The certificate's private key (PEM).")] = None,
+    client_ca: Annotated[
+        Path | None,
+        typer.Option("--client-ca", help="Answer only who has a certificate of this authority (PEM): the edge."),
+    ] = None,
+    open_to_all: Annotated[
+        bool,
+        typer.Option("--open-to-all", help="Answer anyone who reaches an address that is not this machine's own."),
+    ] = False,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
     """Run the origin. It only reads: builds, snapshots and public keys. SIGTERM lets it finish and stop."""
     import uvloop
 
-    from origin.adapters.snapshot_file import SnapshotFile
+    from origin.adapters.followed_file import FollowedFile
+    from origin.edge import EdgeSecrets
     from origin.server import address, listen
     from origin.server import serve as serve_origin
     from release.adapters.system_clock import SystemClock
 
+    if not (edge_secrets or client_ca or open_to_all or _is_own(host)):
+        raise Refused(
+            f"who reaches {host} could go round the edge: give --edge-secrets or --client-ca, or --open-to-all"
+        )
+    tls = _tls(tls_certificate, tls_key, client_ca)
+    edge = None if edge_secrets is None else EdgeSecrets(FollowedFile(edge_secrets))
     trusted = wiring.trusted_keys(data)
+    if edge is not None:
+        asyncio.run(edge.start())
     listeners = listen(host, port), listen(host, probe_port)
-    listening = Listening(f"http://{address(listeners[0])}", f"http://{address(listeners[1])}")
+    scheme = "http" if tls is None else "https"
+    listening = Listening(f"{scheme}://{address(listeners[0])}", f"http://{address(listeners[1])}")
     show(listening, as_json, lambda console: console.print(f"{listening.origin} (probes: {listening.probes})"))
     configure_logs()
 
     async def run() -> None:
         async with wiring.store(data) as store:
             await serve_origin(
-                feed=SnapshotFile(wiring.snapshot_file(data)),
-                kept=SnapshotFile(wiring.kept_snapshot_file(data)),
+                feed=FollowedFile(wiring.snapshot_file(data)),
+                kept=FollowedFile(wiring.kept_snapshot_file(data)),
                 store=store,
                 trusted=trusted,
                 clock=SystemClock(),
                 listeners=listeners,
                 cache_bytes=cache_mib * _MIB,
                 send_deltas=edge_keys_dictionaries,
+                tls=tls,
+                edge=edge,
             )
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
+
+
+def _is_own(host: str) -> bool:
+    """True for an address that only this machine reaches."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
+    if certificate is not None and key is not None:
+        from origin.tls import tls_context
+
+        return tls_context(certificate, key, client_ca)
+    if certificate or key or client_ca:
+        raise Invalid("HTTPS needs --tls-certificate and --tls-key, and --client-ca needs HTTPS")
+    return None

@@ -30,6 +30,12 @@ def error_answer(fault: HttpFault) -> Answer:
     return Answer(fault.status, headers, body)
 
 
+def forbidden() -> HttpFault:
+    """403: who asks is not the edge. Nobody keeps this: the edge gets another answer by the same URL."""
+    own = {"cache-control": NO_STORE}
+    return HttpFault(HTTPStatus.FORBIDDEN, "this origin answers its edge alone: ask at the public address", own)
+
+
 def not_found(message: str) -> HttpFault:
     """404: there is no such thing, yet."""
     return HttpFault(HTTPStatus.NOT_FOUND, message)

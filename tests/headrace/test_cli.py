@@ -318,7 +318,9 @@ def test_the_controller_tells_each_promotion(data: Path, tmp_path: Path) -> None
 def test_an_address_that_is_not_ours_is_told(data: Path, dist: Path) -> None:
     succeed(data, "publish", str(dist), *PUBLISH)
     for host in ("192.0.2.1", "not a host"):
-        assert f"can't listen on {host}" in fail(data, "serve", "--host", host, "--port", "0", code=1)
+        assert f"can't listen on {host}" in fail(
+            data, "serve", "--host", host, "--port", "0", "--open-to-all", code=1
+        )
 
 
 def test_an_origin_without_keys_says_what_to_do(data: Path) -> None:

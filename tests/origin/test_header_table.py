@@ -14,6 +14,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "http.md"
 FILE, RESOLUTION = "/kit@1.0.0/app.js", "/t/pinned/sdk.json"
 BR = {"accept_encoding": "br"}
 OTHER = {"if_match": '"other"'}
+SECRET = "a" * 40
 
 REQUESTS: dict[str, list[tuple[str, str, dict[str, str]]]] = {
     "file 200": [(method, FILE, BR) for method in ("GET", "HEAD")],
@@ -29,6 +30,7 @@ REQUESTS: dict[str, list[tuple[str, str, dict[str, str]]]] = {
     "resolution 200": [(method, RESOLUTION, {}) for method in ("GET", "HEAD")],
     "resolution 304": [(method, RESOLUTION, {"if_none_match": "*"}) for method in ("GET", "HEAD")],
     "resolution 412": [(method, RESOLUTION, OTHER) for method in ("GET", "HEAD")],
+    "403": [(method, url, {}) for method in ("GET", "HEAD", "POST", "OPTIONS") for url in (FILE, "/nope")],
     "404, 410": [
         (method, url, {})
         for method in ("GET", "HEAD")
@@ -40,7 +42,11 @@ REQUESTS: dict[str, list[tuple[str, str, dict[str, str]]]] = {
         for url in (FILE, RESOLUTION, "/sdk@stable/sdk.js", "/nope")
     ],
     "406": [(method, FILE, {"accept_encoding": "*;q=0"}) for method in ("GET", "HEAD")],
-    "503": [(method, url, {}) for method in ("GET", "HEAD") for url in (RESOLUTION, "/t/pinned/sdk/sdk.js")],
+    "503": [
+        (method, url, {"x_edge_secret": SECRET})
+        for method in ("GET", "HEAD")
+        for url in (RESOLUTION, "/t/pinned/sdk/sdk.js")
+    ],
     "OPTIONS 204": [("OPTIONS", url, {}) for url in (FILE, RESOLUTION, "/sdk@stable/sdk.js", "/nope")],
 }
 
@@ -58,11 +64,13 @@ HEAD, *ROWS = rows("header")
 
 
 @pytest.fixture(scope="module")
-def unready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of an origin that has no snapshot yet."""
-    folder = tmp_path_factory.mktemp("unready")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of an origin that answers its edge alone, and has no snapshot yet."""
+    folder = tmp_path_factory.mktemp("guarded")
     publish(folder / "data", folder, "1.0.0")
-    with origin(folder / "data") as process, httpx.Client(base_url=process.url) as opened:
+    (folder / "secrets").write_text(SECRET)
+    arguments = "--edge-secrets", str(folder / "secrets")
+    with origin(folder / "data", *arguments) as process, httpx.Client(base_url=process.url) as opened:
         yield opened
 
 
@@ -73,11 +81,11 @@ def test_the_table_has_every_answer_that_is_asked_for() -> None:
 
 @pytest.mark.parametrize("column", REQUESTS)
 def test_an_answer_has_the_headers_of_the_table_and_no_others(
-    client: httpx.Client, unready: httpx.Client, column: str
+    client: httpx.Client, guarded: httpx.Client, column: str
 ) -> None:
     expected = {row[0].strip("`").lower(): row[HEAD.index(column)] for row in ROWS}
     for method, url, headers in REQUESTS[column]:
-        response, body = raw(unready if column == "503" else client, url, method, **headers)
+        response, body = raw(guarded if column in ("403", "503") else client, url, method, **headers)
         asked = f"{method} {url} {headers}"
         assert str(response.status_code) in column, asked
         found = dict(response.headers)

@@ -60,7 +60,7 @@ def test_the_whole_file_is_what_was_published(reader: httpx.Client) -> None:
         ("bytes=-1", SIZE - 1, SIZE),
         ("bytes=0-", 0, SIZE),
         (f"bytes={SIZE - 2}-{SIZE + 100}", SIZE - 2, SIZE),
-        ("bytes=1000000-2999999", 1_000_000, 3_000_000),
+        ("bytes=200000-1199999", 200_000, 1_200_000),
         (f"bytes=-{SIZE + 1}", 0, SIZE),
     ],
 )

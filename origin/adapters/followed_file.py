@@ -1,4 +1,4 @@
-"""The snapshot as a file on this machine, followed by the kernel's notices with polling under them."""
+"""A file on this machine, followed by the kernel's notices with polling under them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,8 +17,8 @@ _DEBOUNCE_MS = 20
 _STEP_MS = 5
 
 
-class SnapshotFile:
-    """One file that is replaced as a whole; a feed of snapshots, and a place to keep one."""
+class FollowedFile:
+    """One file that is replaced as a whole."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -30,7 +30,7 @@ class SnapshotFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            _log.error("snapshot unreadable", file=str(self._file), why=error.strerror)
+            _log.error("file unreadable", file=str(self._file), why=error.strerror)
             return None
 
     async def write(self, sealed: bytes) -> None:
@@ -61,7 +61,7 @@ class SnapshotFile:
                 ):
                     yield
             except OSError as error:
-                _log.warning("snapshot folder unwatched", folder=str(self._file.parent), why=str(error))
+                _log.warning("folder unwatched", folder=str(self._file.parent), why=str(error))
             await anyio.sleep(POLL_MS / 1000)
             yield
 
