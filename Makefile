@@ -51,7 +51,7 @@ format: $(VENV)/.ready-dev
 # Needs uv; run it after a change to the dependencies of pyproject.toml.
 lock:
 	$(COMPILE) --upgrade --extra demo -o requirements.lock
-	$(COMPILE) --upgrade --extra demo --extra dev --constraint requirements.lock -o requirements-dev.lock
+	$(COMPILE) --upgrade --extra demo --extra dev --extra sigstore --constraint requirements.lock -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .headrace .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

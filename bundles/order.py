@@ -3,8 +3,10 @@
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bundles.core.attestation import Attestation
 from bundles.core.budget import Budget
 from bundles.core.names import ArtifactPath, Product
+from bundles.core.provenance import Provenance
 from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
 from bundles.cores import Cores
@@ -28,6 +30,7 @@ class Order(msgspec.Struct, frozen=True):
     `bases` are the builds that clients most probably hold, the likeliest first: deltas are made against them,
     of at most `delta_bytes` in all, and growth is measured against the first. Source maps are left out unless
     they are wanted. A file that seems to hold a secret is refused unless it is one of `allowed_secrets`.
+    `provenance` is recorded with the build, and the `attestations` are kept with it.
     """
 
     product: Product
@@ -37,3 +40,11 @@ class Order(msgspec.Struct, frozen=True):
     budgets: tuple[Budget, ...] = ()
     source_maps: bool = False
     allowed_secrets: frozenset[ArtifactPath] = frozenset()
+    provenance: Provenance = Provenance()
+    attestations: tuple[Attestation, ...] = ()
+
+    def recorded(self) -> Provenance | None:
+        """What the manifest says of how the build was made; None where nothing is known."""
+        refs = tuple(attestation.ref for attestation in self.attestations)
+        provenance = msgspec.structs.replace(self.provenance, attestations=refs)
+        return None if provenance == Provenance() else provenance

@@ -1,11 +1,13 @@
-"""What publishing needs from outside: a store for builds."""
+"""What publishing needs from outside: a store for builds, artifacts, and who knows Sigstore's certificates."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import msgspec
 
+from bundles.core.attestation import Attestation
+from bundles.core.builders import Identity, Verdict
 from bundles.core.digest import Digest
 from bundles.core.names import ArtifactPath, Product
 from bundles.core.span import Span
@@ -114,4 +116,12 @@ class ArtifactSource(Protocol):
 
     def read(self, path: ArtifactPath) -> bytes:
         """The artifact's bytes; blocks."""
+        ...
+
+
+class CertificateVerifier(Protocol):
+    """Verifies attestations that a Sigstore certificate, not a key, vouches for."""
+
+    def verify(self, attestation: Attestation, trusted: Collection[Identity]) -> Verdict:
+        """Whether one of the identities signed it; blocks."""
         ...

@@ -4,12 +4,14 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from bundles.attestations import keep_attestations
 from bundles.core.budget import over_budget
 from bundles.core.digest import Digest, digest_of
 from bundles.core.envelope import seal
 from bundles.core.errors import Failed, Refused
 from bundles.core.manifest import PAYLOAD_TYPE, Manifest, encode_manifest
 from bundles.core.names import ArtifactPath
+from bundles.core.provenance import Provenance
 from bundles.core.trust import check_signer
 from bundles.core.version import Version
 from bundles.deltas import with_deltas
@@ -51,7 +53,7 @@ async def publish_leased(
         )
     existing = await load_build(publisher.store, publisher.trusted, order.product, order.version)
     if existing is not None:
-        return _same_or_refused(existing, await _contents(source))
+        return _same_or_refused(existing, await _contents(source), order)
     await screen(source, order.allowed_secrets, source_maps=order.source_maps)
     manifest = await _store(publisher, order, source, progress)
     sealed = seal(PAYLOAD_TYPE, encode_manifest(manifest), publisher.signing_key)
@@ -62,16 +64,17 @@ async def publish_leased(
         raise Failed(
             f"the store says that {order.product}@{order.version} exists, but has no manifest of it; publish again"
         )
-    return _same_or_refused(winner, manifest.contents())
+    return _same_or_refused(winner, manifest.contents(), order)
 
 
 async def _store(publisher: Publisher, order: Order, source: ArtifactSource, progress: Progress) -> Manifest:
     """All of the build but its manifest, which is returned."""
     bases = [build for base in order.bases if (build := await _base(publisher, order, base)) is not None]
     artifacts = await store_artifacts(publisher.store, source, publisher.cores, progress)
-    manifest = Manifest(product=order.product, version=order.version, artifacts=artifacts)
+    manifest = Manifest(order.product, order.version, artifacts, order.recorded())
     if faults := over_budget(order.budgets, manifest, bases[0] if bases else None):
         raise Refused("; ".join(faults) + ": make it smaller, or raise the budget")
+    await keep_attestations(publisher.store, order.attestations, manifest)
     complete = await with_deltas(publisher.store, source, publisher.cores, artifacts, bases, order.delta_bytes)
     return msgspec.structs.replace(manifest, artifacts=complete)
 
@@ -90,9 +93,10 @@ async def _contents(source: ArtifactSource) -> dict[ArtifactPath, Digest]:
     return {path: digest_of(await anyio.to_thread.run_sync(source.read, path)) for path in source.paths}
 
 
-def _same_or_refused(existing: Manifest, contents: dict[ArtifactPath, Digest]) -> Published:
+def _same_or_refused(existing: Manifest, contents: dict[ArtifactPath, Digest], order: Order) -> Published:
     published = existing.contents()
     if published == contents:
+        _refuse_unrecorded(existing, order)
         return Published(manifest=existing, created=False)
     differing = sorted(
         path for path in published.keys() | contents.keys() if published.get(path) != contents.get(path)
@@ -102,3 +106,13 @@ def _same_or_refused(existing: Manifest, contents: dict[ArtifactPath, Digest]) -
         f" ({len(differing)} of its files differ, the first is {differing[0]!r});"
         " a build is immutable: publish these files as a new version"
     )
+
+
+def _refuse_unrecorded(existing: Manifest, order: Order) -> None:
+    """What is attested later can't be in what was signed before; to drop it in silence would be worse."""
+    recorded = (existing.provenance or Provenance()).attestations
+    if missing := [attestation.ref for attestation in order.attestations if attestation.ref not in recorded]:
+        raise Refused(
+            f"{existing.product}@{existing.version} is already published without the attestation"
+            f" {missing[0].predicate_type}: a build is immutable, so publish these files as a new version"
+        )

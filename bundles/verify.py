@@ -11,6 +11,7 @@ from bundles.core.digest import digest_of
 from bundles.core.errors import Failed, Invalid
 from bundles.core.manifest import Artifact, Delta, Manifest, Variant
 from bundles.core.names import ArtifactPath
+from bundles.core.provenance import AttestationRef
 from bundles.deltas import read_whole
 from bundles.ports import BlobMissing, BuildReader
 
@@ -70,7 +71,7 @@ async def _fault(
     store: BuildReader, artifact: Artifact, stored: Variant | Delta, decoded: Callable[[bytes], bytes]
 ) -> str | None:
     try:
-        body = await _read(store, stored)
+        body = await read_stored(store, stored)
     except BlobMissing:
         return f"its blob {stored.digest} is missing"
     except Failed as error:
@@ -80,8 +81,8 @@ async def _fault(
     return await anyio.to_thread.run_sync(_content_fault, artifact, stored, body, decoded)
 
 
-async def _read(store: BuildReader, stored: Variant | Delta) -> bytes:
-    """The body, or a little more than its size where the blob is longer."""
+async def read_stored(store: BuildReader, stored: Variant | Delta | AttestationRef) -> bytes:
+    """The blob's bytes, or a little more than its size where it is longer. Raises `BlobMissing`."""
     body = bytearray()
     async for chunk in store.read_blob(stored.digest):
         body += chunk

@@ -6,11 +6,13 @@ from bundles.core.errors import HeadraceError
 from headrace.terminal import exit_with
 from headrace.verbs import (
     block,
+    builders,
     controller,
     demo,
     diff,
     keys,
     pin,
+    provenance,
     publish,
     publish_batch,
     retire,
@@ -30,7 +32,9 @@ app.command(epilog=publish.EPILOG)(publish.publish)
 app.command(epilog=publish_batch.EPILOG)(publish_batch.publish_batch)
 app.command(epilog=verify.EPILOG)(verify.verify)
 app.command(epilog=diff.EPILOG)(diff.diff)
+app.command(epilog=provenance.EPILOG)(provenance.provenance)
 app.add_typer(keys.app, name="keys")
+app.add_typer(builders.app, name="builders")
 app.add_typer(rollout.app, name="rollout")
 app.command(epilog=rollout.ROLLBACK_EPILOG)(rollout.rollback)
 app.add_typer(pin.app, name="pin")

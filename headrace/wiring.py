@@ -8,18 +8,24 @@ origin/     the origin's own copy of the last snapshot it verified
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundles.adapters.archive import unpacked
+from bundles.adapters.builder_files import BuilderFiles
 from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
+from bundles.adapters.input_files import read_document, read_input
 from bundles.adapters.key_files import KeyFiles, load_private_key
+from bundles.adapters.sigstore_certificates import SigstoreCertificates
 from bundles.adapters.source_files import SourceFiles
+from bundles.attestations import Builders
+from bundles.core.attestation import Attestation, parse_attestations
 from bundles.core.errors import Failed, Invalid
+from bundles.core.provenance import Input
 from bundles.core.trust import KeyRing, TrustedKey, TrustedKeys
 from bundles.ports import Store
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
@@ -46,6 +52,18 @@ def publishing_keys(data: Path, key_file: Path | None) -> tuple[Ed25519PrivateKe
     return key, trusted if any(trusted) else KeyRing(TrustedKey(key.public_key()))
 
 
+def builder_files(data: Path) -> BuilderFiles:
+    """The builders whose attestations are believed."""
+    return BuilderFiles(data / "keys" / "builders")
+
+
+def builders(data: Path) -> Builders:
+    """The same, with what verifies their signatures."""
+    files = builder_files(data)
+    certificates = SigstoreCertificates(data / "keys" / "builders" / "trusted_root.json")
+    return Builders(files.trusted_keys(), files.identities(), certificates)
+
+
 @asynccontextmanager
 async def store(data: Path) -> AsyncIterator[Store]:
     """The builds: in the place in S3 that HEADRACE_STORE names, else in the data folder."""
@@ -70,6 +88,16 @@ def source(path: Path, include: Sequence[str] = ()) -> Iterator[SourceFiles]:
             yield files
     else:
         raise Invalid(f"{path} is neither a folder nor an archive: name what your build system wrote")
+
+
+def inputs(files: Iterable[Path]) -> tuple[Input, ...]:
+    """Files that a build was made of, each once."""
+    return tuple(dict.fromkeys(read_input(file) for file in files))
+
+
+def attestations(files: Iterable[Path]) -> tuple[Attestation, ...]:
+    """The attestations in these files, of which each may hold several."""
+    return tuple(found for file in files for found in parse_attestations(read_document(file), str(file)))
 
 
 def snapshots(data: Path) -> DiskSnapshots:

@@ -32,7 +32,7 @@ class _Envelope(msgspec.Struct, frozen=True, rename="camel"):
 
 def seal(payload_type: str, payload: bytes, key: Ed25519PrivateKey) -> bytes:
     """The envelope of a payload, signed by one key."""
-    signature = key.sign(_pre_authentication_encoding(payload_type, payload))
+    signature = key.sign(pre_authentication_encoding(payload_type, payload))
     envelope = _Envelope(
         payload_type=payload_type,
         payload=base64.b64encode(payload).decode(),
@@ -85,7 +85,7 @@ def _parse(payload_type: str, sealed: bytes, name: str) -> tuple[_Envelope, byte
 
 def _holding(envelope: _Envelope, payload: bytes, trusted: TrustedKeys, product: Product | None) -> Iterator[str]:
     """The ids of the keys whose signatures hold and are believed."""
-    message = _pre_authentication_encoding(envelope.payload_type, payload)
+    message = pre_authentication_encoding(envelope.payload_type, payload)
     for signature in envelope.signatures:
         key = trusted.find(signature.keyid, product)
         if key is not None and _holds(key, signature.sig, message):
@@ -100,7 +100,7 @@ def _holds(key: Ed25519PublicKey, signature: str, message: bytes) -> bool:
     return True
 
 
-def _pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     """DSSE's PAE: lengths before contents, so that no two (type, payload) pairs give the same bytes."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)

@@ -8,6 +8,7 @@ from bundles.core.compress import Encoding
 from bundles.core.digest import Digest, parse_digest
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import ArtifactPath, Product, parse_artifact_path, parse_product
+from bundles.core.provenance import Provenance
 from bundles.core.version import Version, parse_version
 
 PAYLOAD_TYPE = "application/vnd.headrace.manifest.v1+json"
@@ -69,12 +70,13 @@ class Artifact(msgspec.Struct, frozen=True):
         return self.variants[0].digest
 
 
-class Manifest(msgspec.Struct, frozen=True):
-    """An immutable build, `product@version`, with its artifacts sorted by path."""
+class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An immutable build, `product@version`, with its artifacts sorted by path, and how it was made."""
 
     product: Product
     version: Version
     artifacts: tuple[Artifact, ...]
+    provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         parse_product(self.product)
@@ -90,12 +92,14 @@ class Manifest(msgspec.Struct, frozen=True):
         return {artifact.path: artifact.digest for artifact in self.artifacts}
 
     def blobs(self) -> Iterator[Digest]:
-        """Every blob that the build needs: its variants, its deltas, and the dictionaries that these decode by."""
+        """Every blob that the build needs: its variants, deltas, the dictionaries of these, and attestations."""
         for artifact in self.artifacts:
             yield from (variant.digest for variant in artifact.variants)
             for delta in artifact.deltas:
                 yield delta.digest
                 yield delta.dictionary
+        if self.provenance is not None:
+            yield from (attestation.digest for attestation in self.provenance.attestations)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

@@ -111,8 +111,8 @@ def _cached(cache: Path, wanted: NpmPackage, version: str, npm: Path | None) -> 
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
-            tarball = _pack(Path(scratch), f"{wanted.package}@{version}", npm)
-            _check_integrity(tarball, wanted.versions[version])
+            tarball = pack(Path(scratch), f"{wanted.package}@{version}", npm)
+            check_integrity(tarball, wanted.versions[version])
             unpacked = Path(scratch) / "unpacked"
             _unpack(tarball, wanted, unpacked)
             if not folder.is_dir():
@@ -120,7 +120,7 @@ def _cached(cache: Path, wanted: NpmPackage, version: str, npm: Path | None) -> 
     return SdkBuild(version, folder)
 
 
-def _pack(scratch: Path, package: str, npm: Path | None) -> Path:
+def pack(scratch: Path, package: str, npm: Path | None) -> Path:
     """Have npm bring the published tarball; which registry that is from is npm's own configuration."""
     if npm is None:
         raise NpmAwayError("there is no npm here")
@@ -155,7 +155,8 @@ def _pack(scratch: Path, package: str, npm: Path | None) -> Path:
     return tarballs[0]
 
 
-def _check_integrity(tarball: Path, integrity: str) -> None:
+def check_integrity(tarball: Path, integrity: str) -> None:
+    """Raises `Failed` where the tarball's bytes do not have this integrity hash, as npm writes it."""
     with tarball.open("rb") as file:
         digest = hashlib.file_digest(file, "sha512").digest()
     if f"sha512-{base64.b64encode(digest).decode()}" != integrity:

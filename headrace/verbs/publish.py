@@ -1,5 +1,6 @@
 """`headrace publish`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bundles.attestations import refuse_forgeries
 from bundles.core.budget import parse_budget
 from bundles.core.compress import Encoding
 from bundles.core.manifest import Manifest
@@ -23,6 +25,17 @@ from bundles.publish import Published
 from bundles.publish import publish as publish_build
 from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, SigningKey, example
+from headrace.provenance_options import (
+    AttestationOption,
+    BuilderOption,
+    CommitOption,
+    Given,
+    InputOption,
+    RepositoryOption,
+    SbomFileOption,
+    SbomOption,
+    provenance_of,
+)
 from headrace.terminal import progress, show
 from release.core.held import held_builds
 from release.core.names import STABLE, Channel, parse_channel
@@ -66,18 +79,30 @@ def publish(
         str, typer.Option("--delta-budget", metavar="SIZE", help="The most bytes that the deltas may have in all.")
     ] = "16MiB",
     key: SigningKey = None,
+    commit: CommitOption = None,
+    source_repository: RepositoryOption = None,
+    builder: BuilderOption = None,
+    input_: InputOption = None,
+    attestation: AttestationOption = None,
+    sbom: SbomOption = None,
+    sbom_file: SbomFileOption = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
     """Make an immutable, signed, compressed build. What tenants are served does not change."""
     parsed = parse_product(product), parse_version(version)
     parsed_channel = parse_channel(channel)
+    attestations = wiring.attestations(attestation or ())
+    refuse_forgeries(attestations, wiring.builders(data))
+    given = Given(files, commit, source_repository, builder, input_ or (), sbom, sbom_file)
     order = Order(
         *parsed,
         delta_bytes=parse_size(delta_bytes),
         budgets=tuple(parse_budget(text) for text in budget or ()),
         source_maps=source_maps,
         allowed_secrets=frozenset(parse_artifact_path(text) for text in allow_secret or ()),
+        provenance=provenance_of(given, attestations, os.environ),
+        attestations=attestations,
     )
     with wiring.source(files, include or ()) as source:
         published = anyio.run(_publish, data, key, order, source, parsed_channel, deltas)

@@ -7,6 +7,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from bundles.attestations import Attested, Builders, verify_attestations
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import Product, parse_product
 from bundles.core.trust import TrustedKeys
@@ -29,12 +30,13 @@ class Verified(msgspec.Struct, frozen=True):
     version: Version
     files: int
     damages: list[Damage]
+    attestations: list[Attested]
     fault: str | None
 
     @property
     def is_well(self) -> bool:
-        """True where nothing is damaged."""
-        return not self.damages and self.fault is None
+        """True where nothing is damaged, and no attestation is wrong."""
+        return not self.damages and self.fault is None and all(each.is_well for each in self.attestations)
 
 
 def verify(
@@ -45,7 +47,7 @@ def verify(
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Re-read every byte of a product's builds, and name each damaged file. Exit code 1 where there is one."""
+    """Re-read every byte of a product's builds, and name each damaged file or attestation (exit code 1)."""
     name = parse_product(product)
     wanted = None if version is None else parse_version(version)
 
@@ -54,7 +56,8 @@ def verify(
             versions = [wanted] if wanted else await store.versions(name)
             if not versions:
                 raise Invalid(f"there is no build of {product!r}")
-            return [await _verify_one(store, wiring.trusted_keys(data), name, each) for each in versions]
+            trusted, builders = wiring.trusted_keys(data), wiring.builders(data)
+            return [await _verify_one(store, trusted, builders, name, each) for each in versions]
 
     found = anyio.run(run)
     show(found, as_json, lambda console: _draw(console, found))
@@ -62,21 +65,27 @@ def verify(
         raise typer.Exit(1)
 
 
-async def _verify_one(store: BuildReader, trusted: TrustedKeys, product: Product, version: Version) -> Verified:
+async def _verify_one(
+    store: BuildReader, trusted: TrustedKeys, builders: Builders, product: Product, version: Version
+) -> Verified:
     try:
         manifest = await load_build(store, trusted, product, version)
     except Failed as error:
-        return Verified(product, version, 0, [], str(error))
+        return Verified(product, version, 0, [], [], str(error))
     if manifest is None:
         raise Invalid(f"there is no build {product}@{version}")
     with progress(f"{product}@{version}", len(manifest.artifacts)) as advance:
         damages = await verify_build(store, manifest, lambda _: advance())
-    return Verified(product, version, len(manifest.artifacts), damages, None)
+    attested = await verify_attestations(store, manifest, builders)
+    return Verified(product, version, len(manifest.artifacts), damages, attested, None)
 
 
 def _draw(console: Console, found: list[Verified]) -> None:
     for verified in found:
-        state = "all is well" if verified.is_well else verified.fault or f"{len(verified.damages)} damaged"
+        bad = len(verified.damages) + sum(not each.is_well for each in verified.attestations)
+        state = "all is well" if verified.is_well else verified.fault or f"{bad} damaged"
         console.print(f"{verified.product}@{verified.version}: {verified.files} files, {state}", markup=False)
         for damage in verified.damages:
             console.print(f"  {damage.path} ({damage.encoding}): {damage.fault}", markup=False)
+        for attested in verified.attestations:
+            console.print(f"  attestation {attested.predicate_type}: {attested}", markup=False)

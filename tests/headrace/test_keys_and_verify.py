@@ -97,7 +97,9 @@ def test_an_origin_of_its_own_needs_the_public_key_alone(data: Path, tmp_path: P
 
 def test_a_build_that_is_whole_verifies(data: Path) -> None:
     found = succeed(data, "verify", "sdk", "1.0.0")
-    assert found == [{"product": "sdk", "version": "1.0.0", "files": 3, "damages": [], "fault": None}]
+    assert found == [
+        {"product": "sdk", "version": "1.0.0", "files": 3, "damages": [], "attestations": [], "fault": None}
+    ]
     assert "sdk@1.1.0: 3 files, all is well" in run(data, "verify", "sdk").stdout
 
 

@@ -1,0 +1,81 @@
+"""The options of `headrace publish` that say how the build was made, and what they come to."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from bundles.core.attestation import Attestation
+from bundles.core.errors import Invalid
+from bundles.core.provenance import Provenance, Sbom, Source, parse_builder, parse_repository, settle_source
+from headrace import wiring
+from headrace.ci import Surroundings, surroundings
+
+CommitOption = Annotated[
+    str | None,
+    typer.Option("--commit", help="The commit that was built, in full. Else as attested, or as CI has it."),
+]
+RepositoryOption = Annotated[
+    str | None, typer.Option("--source-repository", metavar="URL", help="The repository of that commit.")
+]
+BuilderOption = Annotated[
+    str | None,
+    typer.Option("--builder", metavar="URI", help="Who or what built it. Else as attested, or the CI job."),
+]
+InputOption = Annotated[
+    list[Path] | None,
+    typer.Option("--input", metavar="FILE", help="A file that it was made of, as a lock file; may be repeated."),
+]
+AttestationOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--attestation",
+        metavar="FILE",
+        help="An in-toto statement in DSSE, a Sigstore bundle or npm's attestations; may be repeated.",
+    ),
+]
+SbomOption = Annotated[str | None, typer.Option("--sbom", metavar="URL", help="Where its bill of materials is.")]
+SbomFileOption = Annotated[
+    Path | None, typer.Option("--sbom-file", metavar="FILE", help="That bill of materials, for its digest.")
+]
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What the options say; `files` is what is published."""
+
+    files: Path
+    commit: str | None
+    repository: str | None
+    builder: str | None
+    inputs: Sequence[Path]
+    sbom: str | None
+    sbom_file: Path | None
+
+
+def provenance_of(given: Given, attestations: Sequence[Attestation], environ: Mapping[str, str]) -> Provenance:
+    """How the build was made: as given, else as attested, else as the CI system has it. Raises `Invalid`."""
+    source = Source(parse_repository(given.repository) if given.repository else None, given.commit)
+    builder = parse_builder(given.builder) if given.builder else None
+    is_settled = source.repository and source.commit and builder
+    around = Surroundings() if is_settled else surroundings(environ)
+    attested = [attestation.statement for attestation in attestations]
+    archive = [given.files] if given.files.is_file() else []
+    return Provenance(
+        source=settle_source(source, [statement.source for statement in attested], around.source),
+        builder=builder or next((s.builder for s in attested if s.builder), around.builder),
+        inputs=wiring.inputs([*archive, *given.inputs]),
+        sbom=_sbom(given),
+    )
+
+
+def _sbom(given: Given) -> Sbom | None:
+    if given.sbom is None:
+        if given.sbom_file is not None:
+            raise Invalid("--sbom-file gives the digest of what is at --sbom URL: name that too")
+        return None
+    if given.sbom_file is None:
+        return Sbom(given.sbom)
+    (read,) = wiring.inputs([given.sbom_file])
+    return Sbom(given.sbom, read.digest)
