@@ -15,5 +15,10 @@ async def load_build(
     sealed = await store.read_manifest(product, version)
     if sealed is None:
         return None
+    return open_manifest(sealed, trusted, product, version)
+
+
+def open_manifest(sealed: bytes, trusted: TrustedKeys, product: Product, version: Version) -> Manifest:
+    """The manifest in an envelope, once its signature holds. Raises `Failed`."""
     payload = unseal(PAYLOAD_TYPE, sealed, trusted, f"the manifest of {product}@{version}", product)
     return decode_manifest(payload, product, version)

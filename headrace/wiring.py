@@ -4,7 +4,7 @@ keys/       the signing key and the trusted public keys
 store/      builds: blobs and manifests, unless HEADRACE_STORE names a place in S3
 control.db  the control plane's ledger (SQLite)
 snapshots/  the sealed routing table, for origins to follow
-origin/     the origin's own copy of the last snapshot it verified
+origin/     the origin's own copies: of the last snapshot it verified, and of builds in use
 """
 
 import os
@@ -113,6 +113,11 @@ def snapshot_file(data: Path) -> Path:
 def kept_snapshot_file(data: Path) -> Path:
     """The origin's own copy."""
     return data / "origin" / FILE_NAME
+
+
+def copies_folder(data: Path) -> Path:
+    """The origin's own copies of manifests and bodies."""
+    return data / "origin" / "copies"
 
 
 def trusted_keys(data: Path) -> TrustedKeys:

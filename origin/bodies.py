@@ -10,9 +10,10 @@ from cachetools import LRUCache
 from bundles.core.digest import Digest
 from bundles.core.errors import Failed
 from bundles.core.span import Span
-from bundles.ports import BlobMissing, BuildReader
+from bundles.ports import BlobMissing
 from origin.core.answer import BlobBody
 from origin.flight import SingleFlight
+from origin.ports import Builds
 
 MAX_SOUND_KNOWN = 10_000
 
@@ -35,7 +36,7 @@ class Fetched(msgspec.Struct, frozen=True):
 class Bodies:
     """A cache bounded in bytes. A blob larger than an eighth of it is streamed and never kept."""
 
-    def __init__(self, store: BuildReader, cache_bytes: int) -> None:
+    def __init__(self, store: Builds, cache_bytes: int) -> None:
         self._store = store
         self._kept: LRUCache[Digest, bytes] = LRUCache(cache_bytes, getsizeof=len)
         self._largest_kept = cache_bytes // 8

@@ -5,10 +5,10 @@ from cachetools import LRUCache, TTLCache
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
-from bundles.load import load_build
-from bundles.ports import BuildReader
+from bundles.load import open_manifest
 from origin.core.prepared import PreparedBuild, prepare
 from origin.flight import SingleFlight
+from origin.ports import Builds
 
 _Key = tuple[Product, Version]
 
@@ -20,7 +20,7 @@ ABSENT_SECONDS = 1.0
 class Library:
     """Ready builds, the least recently asked for forgotten first; absent ones are remembered for a second."""
 
-    def __init__(self, store: BuildReader, trusted: TrustedKeys, *, send_deltas: bool) -> None:
+    def __init__(self, store: Builds, trusted: TrustedKeys, *, send_deltas: bool) -> None:
         self._store = store
         self._trusted = trusted
         self._send_deltas = send_deltas
@@ -41,9 +41,10 @@ class Library:
         return await self._loads.join(key, self._load(key))
 
     async def _load(self, key: _Key) -> PreparedBuild | None:
-        manifest = await load_build(self._store, self._trusted, *key)
-        if manifest is None:
+        sealed = await self._store.read_manifest(*key)
+        if sealed is None:
             self._absent[key] = True
             return None
+        manifest = open_manifest(sealed, self._trusted, *key)
         build = self._ready[key] = prepare(manifest, send_deltas=self._send_deltas)
         return build

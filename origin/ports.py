@@ -1,7 +1,44 @@
-"""What the origin needs beside a `BuildReader`: documents to follow, and a place to keep the last snapshot."""
+"""What the origin needs: builds, documents to follow, and places for copies of its own."""
 
 from collections.abc import AsyncIterator
 from typing import Protocol
+
+from bundles.core.digest import Digest
+from bundles.core.names import Product
+from bundles.core.span import Span
+from bundles.core.version import Version
+
+
+class NotKept(Exception):
+    """The origin's own disk does not work."""
+
+
+class Builds(Protocol):
+    """What is served. Raises `Failed` where neither the store nor a copy gives it."""
+
+    async def read_manifest(self, product: Product, version: Version) -> bytes | None:
+        """The sealed manifest, or None when there is no such build."""
+        ...
+
+    def read_blob(self, digest: Digest, span: Span | None = None) -> AsyncIterator[bytes]:
+        """The blob, or that span of it, in chunks. Raises `BlobMissing`."""
+        ...
+
+
+class Copies(Protocol):
+    """The origin's own copies of what it read from the store, by digest. Bounded: any may be gone at any time."""
+
+    async def use(self, name: Digest) -> bool:
+        """True where there is such a copy, which from now on is the one used last."""
+        ...
+
+    def read(self, name: Digest, span: Span | None = None) -> AsyncIterator[bytes]:
+        """The copy, or that span of it, in chunks. Raises `BlobMissing`. Who reads it checks it: disks forget."""
+        ...
+
+    async def keep(self, name: Digest, chunks: AsyncIterator[bytes]) -> None:
+        """Make the copy, or leave no trace where the chunks end in an error. Raises `NotKept`."""
+        ...
 
 
 class Feed(Protocol):

@@ -18,7 +18,8 @@ from origin.app import DataPlane, probes
 from origin.bodies import Bodies
 from origin.edge import EdgeSecrets
 from origin.library import Library
-from origin.ports import Clock, Feed, KeptSnapshot
+from origin.near_store import NearStore
+from origin.ports import Clock, Copies, Feed, KeptSnapshot
 from origin.routing import Routing
 from origin.service import Service
 
@@ -54,6 +55,7 @@ async def serve(
     feed: Feed,
     kept: KeptSnapshot,
     store: BuildReader,
+    copies: Copies,
     trusted: TrustedKeys,
     clock: Clock,
     listeners: tuple[socket.socket, socket.socket],
@@ -68,8 +70,9 @@ async def serve(
     """
     routing = Routing(feed, kept, trusted)
     await routing.start()
-    service = Service(routing, Library(store, trusted, send_deltas=send_deltas), clock)
-    data_plane = DataPlane(service, Bodies(store, cache_bytes), edge)
+    builds = NearStore(store, copies, trusted)
+    service = Service(routing, Library(builds, trusted, send_deltas=send_deltas), clock)
+    data_plane = DataPlane(service, Bodies(builds, cache_bytes), edge)
     servers = [_Server(data_plane, tls), _Server(probes(routing), None)]
     with _stopping(servers):
         following = asyncio.gather(routing.follow(), *([] if edge is None else [edge.follow()]))

@@ -8,7 +8,6 @@ retired/{product}/{x.y.z}.json  the sealed manifest of a build that was retired
 
 import fcntl
 import os
-import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +15,14 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from bundles.adapters.files import create_exclusively, leftovers, move, opened_for_lock, write_atomically
+from bundles.adapters.files import (
+    create_exclusively,
+    leftovers,
+    move,
+    opened_for_lock,
+    read_chunks,
+    write_atomically,
+)
 from bundles.core.digest import Digest, are_digests
 from bundles.core.errors import Conflict, Failed
 from bundles.core.names import Product, are_products
@@ -24,7 +30,6 @@ from bundles.core.span import Span
 from bundles.core.version import Version, are_versions
 from bundles.ports import BlobMissing, StoredBlob
 
-_CHUNK_BYTES = 256 * 1024
 _SUFFIX = ".json"
 _POLL_SECONDS = 0.1
 
@@ -68,13 +73,8 @@ class DiskStore:
         """The blob, or that span of it, in chunks of 256 KiB."""
         path = self._layout.blob(digest)
         try:
-            async with await anyio.open_file(path, "rb") as file:
-                left = sys.maxsize if span is None else span.size
-                if span is not None:
-                    await file.seek(span.start)
-                while chunk := await file.read(min(_CHUNK_BYTES, left)):
-                    left -= len(chunk)
-                    yield chunk
+            async for chunk in read_chunks(path, span):
+                yield chunk
         except FileNotFoundError:
             raise BlobMissing(digest) from None
         except OSError as error:

@@ -1,14 +1,30 @@
-"""Durable writes to a local disk: what is acknowledged survives a power cut; nobody reads half a file."""
+"""Files on a local disk. What is acknowledged survives a power cut; nobody reads half a file."""
 
 import os
 import secrets
-from collections.abc import Iterator
+import sys
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bundles.core.errors import Failed
+import anyio
 
+from bundles.core.errors import Failed
+from bundles.core.span import Span
+
+_CHUNK_BYTES = 256 * 1024
 _STAGED = ".tmp"
+
+
+async def read_chunks(path: Path, span: Span | None = None) -> AsyncIterator[bytes]:
+    """The file, or that span of it, in chunks of 256 KiB. Raises `OSError`."""
+    async with await anyio.open_file(path, "rb") as file:
+        left = sys.maxsize if span is None else span.size
+        if span is not None:
+            await file.seek(span.start)
+        while chunk := await file.read(min(_CHUNK_BYTES, left)):
+            left -= len(chunk)
+            yield chunk
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:

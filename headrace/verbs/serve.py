@@ -59,12 +59,16 @@ def serve(
         bool,
         typer.Option("--open-to-all", help="Answer anyone who reaches an address that is not this machine's own."),
     ] = False,
+    disk_cache_mib: Annotated[
+        int, typer.Option("--disk-cache-mib", min=128, help="The most disk for copies of what the store gave.")
+    ] = 1024,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
     """Run the origin. It only reads: builds, snapshots and public keys. SIGTERM lets it finish and stop."""
     import uvloop
 
+    from origin.adapters.disk_copies import DiskCopies
     from origin.adapters.followed_file import FollowedFile
     from origin.edge import EdgeSecrets
     from origin.server import address, listen
@@ -92,6 +96,7 @@ def serve(
                 feed=FollowedFile(wiring.snapshot_file(data)),
                 kept=FollowedFile(wiring.kept_snapshot_file(data)),
                 store=store,
+                copies=DiskCopies(wiring.copies_folder(data), disk_cache_mib * _MIB),
                 trusted=trusted,
                 clock=SystemClock(),
                 listeners=listeners,

@@ -66,12 +66,19 @@ def s3_server() -> Iterator[str]:
         yield url
 
 
+AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
 @pytest.fixture
 def s3_location(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> S3Location:
     """A bucket of the test's own."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    return new_bucket(s3_server)
+
+
+def new_bucket(s3_server: str) -> S3Location:
+    """An empty bucket."""
     bucket = f"builds-{uuid.uuid4().hex[:8]}"
     httpx.put(f"{s3_server}/{bucket}").raise_for_status()
     return parse_s3_location(f"s3://{bucket}/sdk/?endpoint={s3_server}&region=us-east-1")
@@ -89,7 +96,7 @@ class FaultyS3:
         httpx.put(f"{self.url}/_fault", json=fault).raise_for_status()
 
     def seen(self, method: str, part: str) -> int:
-        """How many requests there have been by this method for a path with this in it."""
+        """How many requests there have been since then, by this method for a path with this in it."""
         counts = httpx.get(f"{self.url}/_seen").json()
         return sum(count for asked, count in counts.items() if asked.startswith(method) and part in asked)
 

@@ -1,10 +1,10 @@
 """A proxy before the S3-speaking server that can be told to fail as real servers do.
 
 PUT /_fault {"kind": KIND, "times": N, "part": TEXT}    the next N requests whose URL has TEXT in it fail
-GET /_seen                                              how often each method and path was asked for
+GET /_seen                                              how often each method and path was asked for since then
 
 `throttle` answers 503 SlowDown; `reset` breaks the answer off midway; `truncate` gives half of it as if it
-were all; `lie` changes its first byte; `stall` never answers.
+were all; `lie` changes its first byte; `slow` answers after a second, and `stall` never.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 SLOW_DOWN = (
     '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'
 )
+_WAITS = {"slow": 1, "stall": 3600}
 _HOP_BY_HOP = ("transfer-encoding", "connection", "server", "date")
 
 
@@ -47,6 +48,7 @@ class Proxy:
         if request.url.path == "/_fault":
             self._fault = await request.json()
             self._times = int(self._fault["times"])
+            self._seen.clear()
             return Response(status_code=204)
         return None
 
@@ -59,8 +61,9 @@ class Proxy:
         kind = self._fault["kind"]
         if kind == "throttle":
             return Response(SLOW_DOWN, 503, media_type="application/xml")
-        if kind == "stall":
-            await asyncio.sleep(3600)
+        if kind in _WAITS:
+            await asyncio.sleep(_WAITS[kind])
+            return await self._forward(request, body)
         answer = await self._forward(request, body)
         half = bytes(answer.body[: len(answer.body) // 2])
         if kind == "reset":
@@ -96,4 +99,4 @@ def _without(headers: Mapping[str, str], *names: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    uvicorn.run(Proxy(sys.argv[1]), port=int(sys.argv[2]), log_level="critical")
+    uvicorn.run(Proxy(sys.argv[1]), port=int(sys.argv[2]), log_level="critical", timeout_graceful_shutdown=1)

@@ -40,6 +40,11 @@ class Process:
             if record["event"] == event:
                 return record
 
+    def peak_kb(self) -> int:
+        """The most memory that it has had until now."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split(maxsplit=1)[0])
+
     def kill(self) -> None:
         """End it at once, as a crash would."""
         self._process.kill()
