@@ -1,6 +1,6 @@
 """Joins the use cases to their real parts, below one data folder.
 
-keys/       the signing key and the trusted public keys
+keys/       the signing key, the trusted public keys, and the builders whose attestations are believed
 store/      builds: blobs and manifests, unless HEADRACE_STORE names a place in S3
 control.db  the control plane's ledger (SQLite)
 snapshots/  the sealed routing table, for origins to follow

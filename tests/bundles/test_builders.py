@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,15 @@ def test_another_root_of_trust_takes_the_place_of_sigstore_s_own(tmp_path: Path)
     root.write_text("{}")
     with pytest.raises(Failed, match="can't read Sigstore's root of trust"):
         SigstoreCertificates(root).verify(parse(provenance_bundle()), [NPM])
+
+
+def test_without_the_sigstore_extra_a_certificate_stays_unverified_and_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sigstore.errors", None)
+    verdict = SigstoreCertificates(tmp_path / "none").verify(parse(provenance_bundle()), [NPM])
+    assert verdict.state is State.UNVERIFIED
+    assert "install headrace[sigstore]" in verdict.detail
 
 
 def test_what_is_no_builder_is_refused(tmp_path: Path) -> None:
