@@ -88,6 +88,13 @@ class Store(BuildReader, Protocol):
         """Make the build exist, durably and in one step. False when it exists or is retired: nothing changed."""
         ...
 
+    async def replace_manifest(self, product: Product, version: Version, sealed: bytes) -> None:
+        """Put another envelope of the same payload in place of a build's, durably and in one step.
+
+        Only within `publishing`: a build must not be retired meanwhile. For `published_at` it is a new one.
+        """
+        ...
+
     def publishing(self) -> AbstractAsyncContextManager[None]:
         """Keeps sweepers out from the first `put_blob` to `create_manifest`, beside any number of publishers.
 

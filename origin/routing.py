@@ -19,6 +19,7 @@ class Routing:
         self._feed = feed
         self._kept = kept
         self._trusted = trusted
+        self._sealed: bytes | None = None
         self.table: RoutingTable | None = None
 
     async def start(self) -> None:
@@ -37,23 +38,27 @@ class Routing:
         """Look at the feed once. Whatever goes wrong is logged, and the table in force stays."""
         try:
             sealed = await self._feed.read()
-            if sealed is not None and self._adopt(sealed):
+            if sealed is not None and sealed != self._sealed and self._adopt(sealed):
                 await self._keep(sealed)
         except Exception:  # noqa: BLE001 - no snapshot may ever end the origin
             _log.exception("snapshot not taken", revision_in_force=self._revision())
 
     def _adopt(self, sealed: bytes) -> bool:
+        """True for what is to be kept: a newer table, or the one in force under other signatures."""
         try:
             table = decode_table(unseal(PAYLOAD_TYPE, sealed, self._trusted, "the snapshot"))
         except Failed as error:
             _log.error("snapshot refused", why=str(error), revision_in_force=self._revision())
             return False
-        if self.table is not None and table.revision <= self.table.revision:
-            if table.revision < self.table.revision:
-                _log.error("snapshot refused", why="older than the one in force", revision=table.revision)
+        if self.table is not None and table.revision < self.table.revision:
+            _log.error("snapshot refused", why="older than the one in force", revision=table.revision)
             return False
-        self.table = table
-        _log.info("snapshot adopted", revision=table.revision)
+        if self.table is None or table.revision > self.table.revision:
+            self.table = table
+            _log.info("snapshot adopted", revision=table.revision)
+        elif table != self.table:
+            return False
+        self._sealed = sealed
         return True
 
     async def _keep(self, sealed: bytes) -> None:

@@ -2,9 +2,9 @@
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bundles.core.envelope import seal, unseal
+from bundles.core.envelope import add_signature, seal, signers, unseal
 from bundles.core.errors import Failed
-from bundles.core.trust import TrustedKeys, check_signer
+from bundles.core.trust import TrustedKeys, check_signer, key_id_of
 from release.core.routing import RoutingTable
 from release.core.snapshot import PAYLOAD_TYPE, decode_table, encode_table
 from release.ports import Ledger, SnapshotStore
@@ -39,6 +39,18 @@ async def read_table(snapshots: SnapshotStore, trusted: TrustedKeys) -> RoutingT
     """The routing table that origins serve by, or None before the first. Raises `Failed` for a damaged one."""
     sealed = await snapshots.read()
     return None if sealed is None else decode_table(unseal(PAYLOAD_TYPE, sealed, trusted, "the snapshot"))
+
+
+async def resign_snapshot(snapshots: SnapshotStore, key: Ed25519PrivateKey, trusted: TrustedKeys) -> bool:
+    """Sign the present snapshot with this key too. False where it is signed by it, or there is none to believe."""
+    check_signer(key, trusted, None)
+    async with snapshots.exclusive():
+        sealed = await snapshots.read()
+        believed = frozenset[str]() if sealed is None else signers(PAYLOAD_TYPE, sealed, trusted)
+        if sealed is None or not believed or key_id_of(key.public_key()) in believed:
+            return False
+        await snapshots.replace(add_signature(PAYLOAD_TYPE, sealed, key, believed))
+        return True
 
 
 async def _written_revision(snapshots: SnapshotStore, trusted: TrustedKeys) -> int | None:

@@ -114,6 +114,10 @@ class DiskStore:
         path = self._layout.manifest(product, version)
         return await anyio.to_thread.run_sync(create_exclusively, path, sealed)
 
+    async def replace_manifest(self, product: Product, version: Version, sealed: bytes) -> None:
+        """Put another envelope in place of a build's; a reader sees the one or the other."""
+        await anyio.to_thread.run_sync(write_atomically, self._layout.manifest(product, version), sealed)
+
     @asynccontextmanager
     async def publishing(self) -> AsyncIterator[None]:
         """The lock, shared with other publishers; waits until no sweep runs."""

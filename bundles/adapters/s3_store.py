@@ -94,6 +94,10 @@ class S3Store:
             return False
         return await self._bucket.put_new(_manifest_key(product, version), sealed)
 
+    async def replace_manifest(self, product: Product, version: Version, sealed: bytes) -> None:
+        """Put another envelope in place of a build's; a reader sees the one or the other."""
+        await self._bucket.put(_manifest_key(product, version), sealed)
+
     def publishing(self) -> AbstractAsyncContextManager[None]:
         """A lease beside those of other publishers; see `S3Leases`."""
         return self._leases.publishing()

@@ -6,7 +6,7 @@ payload's type is signed with it: a manifest can't pass for a routing table.
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -32,11 +32,10 @@ class _Envelope(msgspec.Struct, frozen=True, rename="camel"):
 
 def seal(payload_type: str, payload: bytes, key: Ed25519PrivateKey) -> bytes:
     """The envelope of a payload, signed by one key."""
-    signature = key.sign(pre_authentication_encoding(payload_type, payload))
     envelope = _Envelope(
         payload_type=payload_type,
         payload=base64.b64encode(payload).decode(),
-        signatures=(_Signature(keyid=key_id_of(key.public_key()), sig=base64.b64encode(signature).decode()),),
+        signatures=(_sign(payload_type, payload, key),),
     )
     return msgspec.json.encode(envelope)
 
@@ -68,6 +67,24 @@ def signers(
     except Failed:
         return frozenset()
     return frozenset(_holding(envelope, payload, trusted, product))
+
+
+def add_signature(payload_type: str, sealed: bytes, key: Ed25519PrivateKey, kept: Collection[str]) -> bytes:
+    """The envelope of the very same payload, signed by this key too.
+
+    Of the older signatures those of the `kept` keys stay, the newest where they are too many. Raises `Failed` for
+    what is no such envelope.
+    """
+    envelope, payload = _parse(payload_type, sealed, "it")
+    added = _sign(payload_type, payload, key)
+    older = [item for item in envelope.signatures if item.keyid in kept and item.keyid != added.keyid]
+    signatures = (*older[1 - MAX_SIGNATURES :], added)
+    return msgspec.json.encode(msgspec.structs.replace(envelope, signatures=signatures))
+
+
+def _sign(payload_type: str, payload: bytes, key: Ed25519PrivateKey) -> _Signature:
+    signature = key.sign(pre_authentication_encoding(payload_type, payload))
+    return _Signature(keyid=key_id_of(key.public_key()), sig=base64.b64encode(signature).decode())
 
 
 def _parse(payload_type: str, sealed: bytes, name: str) -> tuple[_Envelope, bytes]:

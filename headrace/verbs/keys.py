@@ -6,17 +6,22 @@ from typing import Annotated
 import anyio
 import msgspec
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 
 from bundles.adapters.key_files import create_key_pair
 from bundles.core.envelope import signers
 from bundles.core.errors import Refused
-from bundles.core.manifest import PAYLOAD_TYPE as MANIFEST
 from bundles.core.names import Scope, parse_scope
+from bundles.core.trust import TrustedKeys, key_id_of
+from bundles.dependents import dependents
+from bundles.resign import Resigned
+from bundles.resign import resign as resign_builds
 from headrace import wiring
-from headrace.options import DEFAULT_DATA, AsJson, Data, example
+from headrace.options import DEFAULT_DATA, AsJson, Data, SigningKey, example
 from headrace.terminal import show
 from release.core.snapshot import PAYLOAD_TYPE as SNAPSHOT
+from release.snapshot import resign_snapshot
 
 app = typer.Typer(help="The keys that sign builds and snapshots.", no_args_is_help=True)
 
@@ -65,6 +70,29 @@ def rotate(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     _show_keys(data, as_json)
 
 
+@app.command(epilog=example("headrace keys rotate", "headrace keys resign", "headrace keys distrust 5f0c…"))
+def resign(key: SigningKey = None, data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
+    """Add the present key's signature to what the owner's earlier keys signed, to distrust those then."""
+    signing_key, trusted = wiring.publishing_keys(data, key)
+    resigned, snapshot = anyio.run(_resign, data, signing_key, trusted)
+    document = {**msgspec.to_builtins(resigned), "snapshot": snapshot}
+    show(document, as_json, lambda console: _draw_resigned(console, resigned, snapshot=snapshot))
+
+
+async def _resign(data: Path, key: Ed25519PrivateKey, trusted: TrustedKeys) -> tuple[Resigned, bool]:
+    async with wiring.store(data) as store:
+        resigned = await resign_builds(store, key, trusted)
+    is_vendors = trusted.find(key_id_of(key.public_key()), None) is not None
+    return resigned, is_vendors and await resign_snapshot(wiring.snapshots(data), key, trusted)
+
+
+def _draw_resigned(console: Console, resigned: Resigned, *, snapshot: bool) -> None:
+    console.print(
+        f"builds: {resigned.signed} signed, {resigned.unchanged} had the signature, {resigned.left} left;"
+        f" snapshot: {'signed' if snapshot else 'unchanged'}"
+    )
+
+
 @app.command(epilog=example("headrace keys trust publisher.pem", "headrace keys trust acme.pem.pub --scope @acme"))
 def trust(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A public Ed25519 key in PEM.")],
@@ -93,7 +121,8 @@ def distrust(
     if dependent:
         raise Refused(
             f"{len(dependent)} documents are signed by that key alone, the first is {dependent[0]}:"
-            " they would no longer be served; --force does it all the same"
+            " they would no longer be served. `headrace keys resign` adds the present key's signature first;"
+            " --force does it all the same"
         )
     wiring.keys(data).distrust(key_id)
     _show_keys(data, as_json)
@@ -101,16 +130,11 @@ def distrust(
 
 async def _signed_by_it_alone(data: Path, key_id: str) -> list[str]:
     """The documents that nobody would believe without the key."""
-    trusted, alone = wiring.keys(data).trusted_keys(), {key_id}
+    trusted = wiring.keys(data).trusted_keys()
     snapshot = await wiring.snapshots(data).read()
-    found = ["the snapshot"] if snapshot and signers(SNAPSHOT, snapshot, trusted) == alone else []
+    found = ["the snapshot"] if snapshot and signers(SNAPSHOT, snapshot, trusted) == {key_id} else []
     async with wiring.store(data) as store:
-        for product in await store.products():
-            for version in await store.versions(product):
-                sealed = await store.read_manifest(product, version)
-                if sealed and signers(MANIFEST, sealed, trusted, product) == alone:
-                    found.append(f"{product}@{version}")
-    return found
+        return found + [f"{product}@{version}" for product, version in await dependents(store, trusted, key_id)]
 
 
 def _show_keys(data: Path, as_json: bool) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bundles.adapters.key_files import KeyFiles, create_key_pair, load_private_key
-from bundles.core.envelope import MAX_SIGNATURES, seal, signers, unseal
+from bundles.core.envelope import MAX_SIGNATURES, add_signature, seal, signers, unseal
 from bundles.core.errors import Failed, Invalid, Refused
 from bundles.core.names import Product, Scope, parse_product, parse_scope, scope_of
 from bundles.core.trust import KeyRing, TrustedKey, TrustedKeys, check_signer, key_id_of
@@ -101,6 +101,22 @@ def test_an_envelope_of_very_many_signatures_is_refused_unread(trusted: TrustedK
     many = one.replace(signature, b",".join([signature] * (MAX_SIGNATURES + 1)))
     with pytest.raises(Failed, match="more than 16 signatures"):
         unseal(KIND, many, trusted, "it")
+
+
+@given(st.binary(max_size=64), st.lists(st.integers(0, 40), min_size=1, max_size=40))
+@example(b"", list(range(2 * MAX_SIGNATURES)))
+def test_signatures_are_added_to_the_same_payload_and_never_too_many(payload: bytes, order: list[int]) -> None:
+    keys = [Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in order]
+    ids = [key_id_of(key.public_key()) for key in keys]
+    ring = KeyRing(*(TrustedKey(key.public_key()) for key in keys))
+    sealed = seal(KIND, payload, keys[0])
+    for key in keys[1:]:
+        sealed = add_signature(KIND, sealed, key, ids)
+    assert unseal(KIND, sealed, ring, "it") == payload
+    newest_first = list(dict.fromkeys(reversed(ids)))
+    assert signers(KIND, sealed, ring) == set(newest_first[:MAX_SIGNATURES])
+    alone = add_signature(KIND, sealed, STRANGER, [])
+    assert signers(KIND, alone, ring) == set()
 
 
 @given(st.text(max_size=8) | names)

@@ -58,6 +58,15 @@ async def test_a_manifest_is_made_once_and_never_replaced(store: Store) -> None:
     assert await store.read_manifest(SDK, ONE) == b"first"
 
 
+async def test_a_manifest_is_put_in_place_of_another_as_a_whole(store: Store) -> None:
+    await store.create_manifest(SDK, ONE, b"first" * 1_000)
+    async with store.publishing():
+        await store.replace_manifest(SDK, ONE, b"second")
+    assert await store.read_manifest(SDK, ONE) == b"second"
+    assert await store.versions(SDK) == [ONE]
+    assert not await store.create_manifest(SDK, ONE, b"third")
+
+
 async def test_of_many_that_make_a_manifest_at_once_exactly_one_does(store: Store) -> None:
     made: list[bytes] = []
 

@@ -7,11 +7,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundles.core.envelope import seal
+from bundles.core.envelope import add_signature, seal
 from bundles.core.errors import Failed
+from bundles.core.names import Product
 from bundles.core.trust import KeyRing, TrustedKey
 from origin.routing import Routing
-from release.core.routing import RoutingTable
+from release.core.routing import ProductRoutes, RoutingTable
 from release.core.snapshot import PAYLOAD_TYPE, encode_table
 
 pytestmark = pytest.mark.anyio
@@ -100,3 +101,17 @@ async def test_no_mutant_of_a_snapshot_is_taken(data: st.DataObject) -> None:
         mutant[data.draw(st.integers(0, len(mutant) - 1))] = data.draw(st.integers(0, 255))
     assert await revision_after(Kept(), sealed(3), bytes(mutant)) in (3, 9)
     assert await revision_after(Kept(), sealed(3), bytes(mutant[: data.draw(st.integers(0, 200))])) == 3
+
+
+async def test_the_table_in_force_is_kept_under_its_new_signature_and_no_other_of_its_revision_is() -> None:
+    new = Ed25519PrivateKey.from_private_bytes(b"n" * 32)
+    resigned = add_signature(PAYLOAD_TYPE, sealed(7), new, [])
+    other = seal(PAYLOAD_TYPE, encode_table(RoutingTable(7, products={Product("sdk"): ProductRoutes()})), KEY)
+    kept = Kept(sealed(7))
+    both = KeyRing(TrustedKey(KEY.public_key()), TrustedKey(new.public_key()))
+    routing = Routing(Feed(sealed(7), other, resigned), kept, both)
+    await routing.start()
+    await routing.refresh()
+    assert (routing.table, kept.kept) == (RoutingTable(7), sealed(7))
+    await routing.refresh()
+    assert (routing.table, kept.kept) == (RoutingTable(7), resigned)
