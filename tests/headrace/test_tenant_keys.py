@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from release.core.snapshot import PAYLOAD_TYPE as SNAPSHOT
 from release.core.snapshot import encode_table
 from tests.support.cli import fail, publish, release, run, succeed, write_build
 from tests.support.processes import Origin, origin
+
+PATIENCE_SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +182,10 @@ def test_a_running_origin_learns_a_tenants_key_that_comes_and_goes(data: Path) -
     with origin(data) as process:
         assert status(process, "@zeta/menu@1.0.0/menu.json") == 503
         succeed(data, "keys", "trust", made["public"], "--scope", "@zeta")
-        assert status(process, "@zeta/menu@1.0.0/menu.json") == 200
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while status(process, "@zeta/menu@1.0.0/menu.json") != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         line = fail(data, "keys", "distrust", made["key_id"], code=3)
         assert "2 documents are signed by that key alone, the first is @zeta/menu@1.0.0" in line
         succeed(data, "keys", "distrust", made["key_id"], "--force")
