@@ -3,6 +3,7 @@
 import uuid
 from http import HTTPStatus
 
+import anyio.to_thread
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,11 +12,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bundles.core.errors import Failed
+from origin import metrics
 from origin.bodies import Bodies, CacheStatus
 from origin.core.answer import Answer, BlobBody
 from origin.core.faults import HttpFault, error_answer, forbidden, unavailable
 from origin.core.headers import NO_STORE
 from origin.core.request import RequestView, view_request
+from origin.core.target import url_class
 from origin.edge import EdgeSecrets
 from origin.routing import Routing
 from origin.service import Service
@@ -38,6 +41,7 @@ class DataPlane:
             response = await self._response(request)
         else:
             response = await self._filled(request, error_answer(forbidden()))
+        metrics.requests.labels(url_class(request.path), response.status_code).inc()
         await response(scope, receive, send)
 
     async def _response(self, request: RequestView) -> Response:
@@ -72,7 +76,7 @@ class DataPlane:
 
 
 def probes(routing: Routing) -> Starlette:
-    """What a load balancer asks, on a port of its own: alive at all, and ready once a snapshot is in."""
+    """What monitoring asks, on a port of its own: alive at all, ready once a snapshot is in, and all counts."""
 
     async def healthz(_: Request) -> Response:
         return _probe(HTTPStatus.OK, "alive")
@@ -82,7 +86,11 @@ def probes(routing: Routing) -> Starlette:
             return _probe(HTTPStatus.SERVICE_UNAVAILABLE, "no verified snapshot yet")
         return _probe(HTTPStatus.OK, f"ready at revision {routing.table.revision}")
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    async def counted(_: Request) -> Response:
+        body = await anyio.to_thread.run_sync(metrics.exposition)
+        return Response(body, headers={"cache-control": NO_STORE, "content-type": metrics.CONTENT_TYPE})
+
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", counted)])
 
 
 def _probe(status: HTTPStatus, text: str) -> Response:

@@ -11,6 +11,7 @@ from bundles.core.digest import Digest
 from bundles.core.errors import Failed
 from bundles.core.span import Span
 from bundles.ports import BlobMissing
+from origin import metrics
 from origin.core.answer import BlobBody
 from origin.flight import SingleFlight
 from origin.ports import Builds
@@ -51,6 +52,11 @@ class Bodies:
         short body and not a wrong one. Parts of a blob that is too large to keep are sent once the whole of it
         was found to be sound, which is looked at once.
         """
+        fetched = await self._fetch(body)
+        metrics.bodies.labels(fetched.cache_status.name.lower()).inc()
+        return fetched
+
+    async def _fetch(self, body: BlobBody) -> Fetched:
         if body.size > self._largest_kept:
             return Fetched(await _begun(self._stream(body)), CacheStatus.STREAMED)
         kept = self._kept.get(body.digest)
@@ -62,6 +68,7 @@ class Bodies:
     async def _load(self, digest: Digest, size: int) -> bytes:
         blob = b"".join([chunk async for chunk in self._checked_chunks(digest, size)])
         self._kept[digest] = blob
+        metrics.cache_bytes.set(self._kept.currsize)
         return blob
 
     async def _stream(self, body: BlobBody) -> AsyncIterator[bytes]:

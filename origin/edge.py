@@ -35,10 +35,9 @@ class EdgeSecrets:
         return is_edge(headers, self._secrets)
 
     async def _refresh(self) -> None:
-        text = await self._feed.read()
         try:
-            secrets = parse_secrets(text or b"")
-        except Invalid as error:
+            secrets = parse_secrets(await self._feed.read() or b"")
+        except (Failed, Invalid) as error:
             _log.error("edge secrets refused", why=str(error))
             return
         if secrets != self._secrets:

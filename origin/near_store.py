@@ -19,6 +19,7 @@ from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
 from bundles.load import open_manifest
 from bundles.ports import BlobMissing, BuildReader
+from origin import metrics
 from origin.flight import SingleFlight
 from origin.ports import Copies, NotKept
 
@@ -57,7 +58,7 @@ class NearStore:
         copy = await self._manifest_copy(name, verify)
         if copy is not None:
             return copy
-        sealed = await self._read(partial(self._sealed, product, version, verify), MANIFEST_SECONDS)
+        sealed = await self._read("manifest", partial(self._sealed, product, version, verify), MANIFEST_SECONDS)
         if sealed is not None:
             await self._keep_manifest(name, sealed)
         return sealed
@@ -84,7 +85,7 @@ class NearStore:
 
     async def _make_sound(self, digest: Digest) -> None:
         if not await self._is_sound(digest):
-            await self._read(lambda: self._copies.keep(digest, self._checked(digest)), BLOB_SECONDS)
+            await self._read("blob", lambda: self._copies.keep(digest, self._checked(digest)), BLOB_SECONDS)
         self._sound[digest] = True
 
     async def _is_sound(self, digest: Digest) -> bool:
@@ -141,12 +142,17 @@ class NearStore:
         except NotKept as error:
             _log.error("copy not kept", why=str(error))
 
-    async def _read(self, read: Callable[[], Awaitable[T]], seconds: float) -> T:
+    async def _read(self, kind: str, read: Callable[[], Awaitable[T]], seconds: float) -> T:
         """The result of this read of the store, within its time and beside so many others at most."""
+        metrics.store_reads.labels(kind).inc()
         try:
             async with asyncio.timeout(seconds), self._reads:
                 return await _again.on(_Damaged)(read)
+        except (Failed, BlobMissing):
+            metrics.store_failures.labels(kind).inc()
+            raise
         except TimeoutError:
+            metrics.store_failures.labels(kind).inc()
             raise Failed(f"the store was not done within {seconds:.0f} s") from None
 
 

@@ -14,10 +14,12 @@ from headrace import wiring
 from headrace.logs import configure_logs
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
 from headrace.terminal import show
+from release.core.snapshot import MAX_SEALED_BYTES
 
 EPILOG = example("headrace serve --port 8080")
 
 _MIB = 1024 * 1024
+_MAX_SECRETS_BYTES = 64 * 1024
 
 
 class Listening(msgspec.Struct, frozen=True):
@@ -80,7 +82,7 @@ def serve(
             f"who reaches {host} could go round the edge: give --edge-secrets or --client-ca, or --open-to-all"
         )
     tls = _tls(tls_certificate, tls_key, client_ca)
-    edge = None if edge_secrets is None else EdgeSecrets(FollowedFile(edge_secrets))
+    edge = None if edge_secrets is None else EdgeSecrets(FollowedFile(edge_secrets, _MAX_SECRETS_BYTES))
     trusted = wiring.trusted_keys(data)
     if edge is not None:
         asyncio.run(edge.start())
@@ -93,8 +95,8 @@ def serve(
     async def run() -> None:
         async with wiring.store(data) as store:
             await serve_origin(
-                feed=FollowedFile(wiring.snapshot_file(data)),
-                kept=FollowedFile(wiring.kept_snapshot_file(data)),
+                feed=FollowedFile(wiring.snapshot_file(data), MAX_SEALED_BYTES),
+                kept=FollowedFile(wiring.kept_snapshot_file(data), MAX_SEALED_BYTES),
                 store=store,
                 copies=DiskCopies(wiring.copies_folder(data), disk_cache_mib * _MIB),
                 trusted=trusted,

@@ -1,5 +1,6 @@
 """A file on this machine, followed by the kernel's notices with polling under them."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import structlog
 from watchfiles import awatch
 
 from bundles.adapters.files import write_atomically
+from bundles.core.errors import Failed
 
 _log = structlog.get_logger()
 
@@ -18,20 +20,31 @@ _STEP_MS = 5
 
 
 class FollowedFile:
-    """One file that is replaced as a whole."""
+    """One file that is replaced as a whole, of so many bytes at most."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, max_bytes: int) -> None:
         self._file = file
+        self._max_bytes = max_bytes
 
     async def read(self) -> bytes | None:
-        """The file's bytes; None where it is not there or can't be read, which is logged."""
+        """The file's bytes; None where it is not there or can't be read, which is logged.
+
+        Raises `Failed` for a file that is too large: it is not read.
+        """
         try:
-            return await anyio.to_thread.run_sync(self._file.read_bytes)
+            return await anyio.to_thread.run_sync(self._read)
         except FileNotFoundError:
             return None
         except OSError as error:
             _log.error("file unreadable", file=str(self._file), why=error.strerror)
             return None
+
+    def _read(self) -> bytes:
+        with self._file.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > self._max_bytes:
+                raise Failed(f"{self._file} has {size} bytes; the most that is read is {self._max_bytes}")
+            return file.read(self._max_bytes)
 
     async def write(self, sealed: bytes) -> None:
         """Replace the file, durably. Raises `Failed`."""

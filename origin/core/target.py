@@ -1,6 +1,8 @@
 """What a URL's path asks for (the design's section 4)."""
 
+import re
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
@@ -56,6 +58,27 @@ class TenantResolution(msgspec.Struct, frozen=True):
 Target = ExactFile | MovingFile | TenantFile | TenantResolution
 
 T = TypeVar("T")
+
+_EXACT = re.compile(r"/(@[^/]+/)?[^/@]+@\d+\.\d+\.\d+")
+
+
+class UrlClass(StrEnum):
+    """The kinds of URL, as metrics name them: by their form alone, whether they name something or not."""
+
+    EXACT = "exact"
+    MOVING = "moving"
+    TENANT = "tenant"
+    OTHER = "other"
+
+
+def url_class(path: str) -> UrlClass:
+    """The kind of a percent-decoded path."""
+    if path.startswith(_TENANT_PREFIX):
+        return UrlClass.TENANT
+    if _EXACT.match(path):
+        return UrlClass.EXACT
+    return UrlClass.MOVING if "@" in path else UrlClass.OTHER
+
 
 _TENANT_PREFIX = "/t/"
 _RESOLUTION_SUFFIX = ".json"

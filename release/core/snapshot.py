@@ -13,6 +13,7 @@ from release.core.routing import RoutingTable, parse_pin_key
 
 PAYLOAD_TYPE = "application/vnd.headrace.routing.v1+json"
 MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024
+MAX_SEALED_BYTES = MAX_SNAPSHOT_BYTES * 4 // 3 + 64 * 1024  # base64 makes four bytes of three
 
 
 def encode_table(table: RoutingTable) -> bytes:

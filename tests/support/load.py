@@ -1,6 +1,8 @@
 """Many requests at a time, each on a connection of its own, with no client library's limits between."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import msgspec
@@ -40,6 +42,46 @@ async def ask_and_leave(url: str) -> None:
 async def ask_many(url: str, count: int) -> list[Reply]:
     """So many requests for one URL at a time."""
     return await asyncio.gather(*(ask(url) for _ in range(count)))
+
+
+class Load:
+    """Clients that ask for these URLs in turn, each on a new connection, until told to stop."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._urls = urls
+        self._stopped = False
+        self.answered = 0
+        self.failures: list[str] = []
+
+    @asynccontextmanager
+    async def running(self, clients: int) -> AsyncIterator[None]:
+        """So many clients ask within it."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(clients):
+                group.create_task(self._client())
+            try:
+                yield
+            finally:
+                self._stopped = True
+
+    async def more(self, count: int) -> None:
+        """Return once there were so many answers more."""
+        wanted = self.answered + count
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self.answered < wanted:
+                await asyncio.sleep(0.01)
+
+    async def _client(self) -> None:
+        while not self._stopped:
+            for url in self._urls:
+                try:
+                    reply = await ask(url)
+                except (OSError, EOFError) as error:
+                    self.failures.append(f"{url}: {error!r}")
+                else:
+                    self.answered += 1
+                    if reply.status not in (200, 302):
+                        self.failures.append(f"{url}: {reply.status}")
 
 
 def _request(path: str, host: str) -> bytes:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.support.cli import HEADRACE, environment
 
 PATIENCE_SECONDS = 30
@@ -77,6 +79,12 @@ class Origin(Process):
         listening = self.wait_for("origin listening")
         self.url = f"http://{listening['address']}"
         self.probes = f"http://{listening['probes']}"
+
+    def count(self, sample: str) -> float:
+        """The value of a sample in /metrics, as in `headrace_origin_bodies_total{result="hit"}`; 0 without one."""
+        lines = httpx.get(f"{self.probes}/metrics").text.splitlines()
+        values = [line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == sample]
+        return float(values[0]) if values else 0.0
 
 
 @contextmanager

@@ -1,0 +1,39 @@
+"""What the origin counts and measures, for Prometheus.
+
+Workers of one origin are seen as one: prometheus-client sums them up in the folder that PROMETHEUS_MULTIPROC_DIR
+names.
+"""
+
+import os
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+requests = Counter("headrace_origin_requests", "Requests answered.", ["url_class", "status"])
+bodies = Counter("headrace_origin_bodies", "Bodies sent, by what the cache in memory did.", ["result"])
+cache_bytes = Gauge("headrace_origin_cache_bytes", "Bodies in memory.", multiprocess_mode="livesum")
+store_reads = Counter("headrace_origin_store_reads", "Reads of the store that were begun.", ["kind"])
+store_failures = Counter("headrace_origin_store_failures", "Reads of the store that failed.", ["kind"])
+snapshots_refused = Counter("headrace_origin_snapshots_refused", "Snapshots that were not taken.")
+# Of several workers, the one that is the furthest behind is told.
+snapshot_revision = Gauge(
+    "headrace_origin_snapshot_revision", "The revision in force; 0 before the first.", multiprocess_mode="livemin"
+)
+snapshot_adopted = Gauge(
+    "headrace_origin_snapshot_adopted_timestamp_seconds",
+    "When the snapshot in force was taken, since the epoch.",
+    multiprocess_mode="livemin",
+)
+
+
+def exposition() -> bytes:
+    """Everything counted, in Prometheus's text format."""
+    if FOLDER_VARIABLE not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
