@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header pyproject.toml
 
-.PHONY: demo test format lock clean system-packages
+.PHONY: demo test bench format lock clean system-packages
 
 demo: $(VENV)/.ready
 	$(BIN)/headrace demo
@@ -44,6 +44,11 @@ system-packages:
 		exit 2; \
 	fi
 
+# Beside its peers; what is not Python (nginx with brotli_static, wrk) comes from the system.
+bench: $(VENV)/.ready-dev
+	$(INSTALL) --require-hashes -r requirements-bench.lock
+	$(BIN)/python -m benchmarks.serving
+
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -52,6 +57,7 @@ format: $(VENV)/.ready-dev
 lock:
 	$(COMPILE) --upgrade --extra demo -o requirements.lock
 	$(COMPILE) --upgrade --extra demo --extra dev --extra sigstore --constraint requirements.lock -o requirements-dev.lock
+	$(COMPILE) --upgrade --extra bench --constraint requirements-dev.lock -o requirements-bench.lock
 
 clean:
 	rm -rf $(VENV) .headrace .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

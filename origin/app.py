@@ -20,6 +20,7 @@ from origin.core.headers import NO_STORE
 from origin.core.request import RequestView, view_request
 from origin.core.target import url_class
 from origin.edge import EdgeSecrets
+from origin.fast_lane import each_time, hold
 from origin.routing import Routing
 from origin.service import Service
 
@@ -38,15 +39,17 @@ class DataPlane:
         """Answer one request."""
         request = view_request(scope["method"], scope["path"], scope["headers"])
         if self._edge is None or self._edge.knows(scope["headers"]):
-            response = await self._response(request)
+            response = await self._response(scope, request)
         else:
-            response = await self._filled(request, error_answer(forbidden()))
-        metrics.requests.labels(url_class(request.path), response.status_code).inc()
+            response = await self._filled(scope, request, error_answer(forbidden()))
+        count = metrics.requests.labels(url_class(request.path), response.status_code).inc
+        count()
+        each_time(scope, count)
         await response(scope, receive, send)
 
-    async def _response(self, request: RequestView) -> Response:
+    async def _response(self, scope: Scope, request: RequestView) -> Response:
         try:
-            return await self._filled(request, await self._service.answer(request))
+            return await self._filled(scope, request, await self._service.answer(request))
         except Failed as error:
             request_id = uuid.uuid4().hex
             _log.error("request failed", path=request.path, why=str(error), request_id=request_id)
@@ -59,16 +62,20 @@ class DataPlane:
                 f"this is a fault of the origin (request {request_id})",
                 {"cache-control": NO_STORE},
             )
-        return await self._filled(request, error_answer(fault))
+        return await self._filled(scope, request, error_answer(fault))
 
-    async def _filled(self, request: RequestView, answer: Answer) -> Response:
+    async def _filled(self, scope: Scope, request: RequestView, answer: Answer) -> Response:
         """The answer with its body's bytes, which HEAD leaves out."""
         status, headers, body = answer.status, answer.headers, answer.body
         if not isinstance(body, BlobBody):
+            hold(scope, answer.until)
             return Response(b"" if request.method == "HEAD" else body, status, headers)
         if request.method == "HEAD":
+            hold(scope, answer.until)
             return Response(b"", status, {**headers, "cache-status": CacheStatus.HIT})
         fetched = await self._bodies.fetch(body)
+        if fetched.cache_status is CacheStatus.HIT:
+            hold(scope, answer.until)
         headers = {**headers, "cache-status": fetched.cache_status}
         if isinstance(fetched.content, bytes):
             return Response(fetched.content, status, headers)

@@ -1,6 +1,6 @@
 """The edge's secrets as they are now: a running origin follows their file, and needs no restart."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -25,21 +25,25 @@ class EdgeSecrets:
             raise Failed("the edge's secrets can't be read: name a file that has one a line")
         self._secrets = parse_secrets(text)
 
-    async def follow(self) -> None:
-        """Take each new set of secrets, until cancelled."""
+    async def follow(self, adopted: Callable[[], None]) -> None:
+        """Take each new set of secrets, until cancelled; `adopted` is called after each."""
         async for _ in self._feed.changes():
-            await self._refresh()
+            if await self._refresh():
+                adopted()
 
     def knows(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """True for a request that holds one of the secrets."""
         return is_edge(headers, self._secrets)
 
-    async def _refresh(self) -> None:
+    async def _refresh(self) -> bool:
+        """True where the secrets are others now."""
         try:
             secrets = parse_secrets(await self._feed.read() or b"")
         except (Failed, Invalid) as error:
             _log.error("edge secrets refused", why=str(error))
-            return
-        if secrets != self._secrets:
-            self._secrets = secrets
-            _log.info("edge secrets adopted", count=len(secrets))
+            return False
+        if secrets == self._secrets:
+            return False
+        self._secrets = secrets
+        _log.info("edge secrets adopted", count=len(secrets))
+        return True

@@ -1,5 +1,7 @@
 """The routing table in force: the newest snapshot that verified. It never goes back, and survives restarts."""
 
+from collections.abc import Callable
+
 import structlog
 
 from bundles.core.envelope import unseal
@@ -16,10 +18,12 @@ _log = structlog.get_logger()
 class Routing:
     """Follows a feed of snapshots. What does not verify, or is older, changes nothing and is logged."""
 
-    def __init__(self, feed: Feed, kept: KeptSnapshot, trusted: TrustedKeys) -> None:
+    def __init__(self, feed: Feed, kept: KeptSnapshot, trusted: TrustedKeys, adopted: Callable[[], None]) -> None:
+        """`adopted` is called after each change of the table."""
         self._feed = feed
         self._kept = kept
         self._trusted = trusted
+        self._adopted = adopted
         self._sealed: bytes | None = None
         self.table: RoutingTable | None = None
 
@@ -62,6 +66,7 @@ class Routing:
             self.table = table
             metrics.snapshot_revision.set(table.revision)
             metrics.snapshot_adopted.set_to_current_time()
+            self._adopted()
             _log.info("snapshot adopted", revision=table.revision)
         elif table != self.table:
             return False

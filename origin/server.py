@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bundles.core.errors import Failed
 from bundles.core.trust import TrustedKeys
@@ -17,7 +18,9 @@ from bundles.ports import BuildReader
 from origin.app import DataPlane, probes
 from origin.bodies import Bodies
 from origin.edge import EdgeSecrets
+from origin.fast_lane import connection_class
 from origin.library import Library
+from origin.memo import Memo
 from origin.near_store import NearStore
 from origin.ports import Clock, Copies, Feed, KeptSnapshot
 from origin.routing import Routing
@@ -25,6 +28,7 @@ from origin.service import Service
 
 _log = structlog.get_logger()
 
+MEMO_SHARE = 4  # a fourth of the cache is for whole answers, the rest for bodies
 _BACKLOG = 2048
 _DRAIN_SECONDS = 10
 
@@ -61,6 +65,7 @@ async def serve(
     listeners: tuple[socket.socket, socket.socket],
     cache_bytes: int,
     send_deltas: bool,
+    fast_lane: bool,
     tls: ssl.SSLContext | None,
     edge: EdgeSecrets | None,
 ) -> None:
@@ -68,14 +73,18 @@ async def serve(
 
     With `tls` the data plane speaks HTTPS, with `edge` it answers only who knows a secret; the probes never do.
     """
-    routing = Routing(feed, kept, trusted)
+    memo = Memo(cache_bytes // MEMO_SHARE if fast_lane else 0)
+    routing = Routing(feed, kept, trusted, memo.forget)
     await routing.start()
     builds = NearStore(store, copies, trusted)
     service = Service(routing, Library(builds, trusted, send_deltas=send_deltas), clock)
-    data_plane = DataPlane(service, Bodies(builds, cache_bytes), edge)
-    servers = [_Server(data_plane, tls), _Server(probes(routing), None)]
+    data_plane = DataPlane(service, Bodies(builds, cache_bytes - memo.budget), edge)
+    servers = [
+        _Server(data_plane, connection_class(memo), tls),
+        _Server(probes(routing), HttpToolsProtocol, None),
+    ]
     with _stopping(servers):
-        following = asyncio.gather(routing.follow(), *([] if edge is None else [edge.follow()]))
+        following = asyncio.gather(routing.follow(), *([] if edge is None else [edge.follow(memo.forget)]))
         _log.info("origin listening", address=address(listeners[0]), probes=address(listeners[1]))
         async with asyncio.TaskGroup() as group:
             for server, listener in zip(servers, listeners, strict=True):
@@ -89,10 +98,10 @@ async def serve(
 class _Server(uvicorn.Server):
     """A server that leaves signals to its caller: two of them run side by side here."""
 
-    def __init__(self, app: ASGIApp, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, app: ASGIApp, protocol: type[asyncio.Protocol], tls: ssl.SSLContext | None) -> None:
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=protocol,
             ws="none",
             lifespan="off",
             log_config=None,

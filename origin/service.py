@@ -48,7 +48,8 @@ class Service:
         if isinstance(target, TenantResolution):
             return await self._resolution(target, request)
         moved = redirect(self._routing.table, target, self._clock.now())
-        return Answer(HTTPStatus.FOUND, {**moving_headers(*moved.tags), "location": moved.location})
+        headers = {**moving_headers(*moved.tags), "location": moved.location}
+        return Answer(HTTPStatus.FOUND, headers, until=moved.until)
 
     async def _exact_file(self, target: ExactFile, request: RequestView) -> Answer:
         refuse_withdrawn(self._routing.table, target)

@@ -43,6 +43,9 @@ def serve(
             help="Send deltas (dcz): the edge keys its cache on Available-Dictionary, or there is none.",
         ),
     ] = False,
+    fast_lane: Annotated[
+        bool, typer.Option("--fast-lane/--no-fast-lane", help="Send again, as bytes, what was answered before.")
+    ] = True,
     edge_secrets: Annotated[
         Path | None,
         typer.Option(
@@ -104,6 +107,7 @@ def serve(
                 listeners=listeners,
                 cache_bytes=cache_mib * _MIB,
                 send_deltas=edge_keys_dictionaries,
+                fast_lane=fast_lane,
                 tls=tls,
                 edge=edge,
             )

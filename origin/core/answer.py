@@ -18,8 +18,13 @@ class BlobBody(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A response: status, headers with lower-case names, and body."""
+    """A response: status, headers with lower-case names, and body.
+
+    `until` is when another answer may be due to the same request, though the routing table is the same: in
+    seconds since the epoch, 0 where that may be at any time.
+    """
 
     status: HTTPStatus
     headers: Headers
     body: bytes | BlobBody = b""
+    until: float = 0

@@ -1,5 +1,6 @@
 """From a request and a representation to the answer: conditions, ranges and methods (RFC 9110)."""
 
+import math
 from http import HTTPStatus
 
 from bundles.core.span import Span
@@ -21,7 +22,7 @@ def answer_file(request: RequestView, artifact: PreparedArtifact) -> Answer:
     if variant is None:
         raise not_acceptable(artifact.sizes)
     if _is_known(request, variant.headers):
-        return Answer(HTTPStatus.NOT_MODIFIED, not_modified_headers(variant.headers))
+        return Answer(HTTPStatus.NOT_MODIFIED, not_modified_headers(variant.headers), until=math.inf)
     if may_send_range(request, variant.headers["etag"]):
         spans = requested_spans(request.range or "", variant.size)
         if spans == ():
@@ -30,7 +31,7 @@ def answer_file(request: RequestView, artifact: PreparedArtifact) -> Answer:
         if spans is not None and (len(spans) == 1 or "content-encoding" not in variant.headers):
             return _partial(variant, spans)
     whole = (Span(0, variant.size),) if variant.size else ()
-    return Answer(HTTPStatus.OK, variant.headers, BlobBody(variant.digest, variant.size, whole))
+    return Answer(HTTPStatus.OK, variant.headers, BlobBody(variant.digest, variant.size, whole), math.inf)
 
 
 def answer_document(request: RequestView, headers: Headers, body: bytes) -> Answer:
@@ -53,8 +54,8 @@ def _partial(variant: PreparedVariant, spans: tuple[Span, ...]) -> Answer:
     if len(spans) == 1:
         own = {"content-range": content_range(spans[0], variant.size), "content-length": str(spans[0].size)}
         body = BlobBody(variant.digest, variant.size, spans)
-        return Answer(HTTPStatus.PARTIAL_CONTENT, {**headers, **own}, body)
+        return Answer(HTTPStatus.PARTIAL_CONTENT, {**headers, **own}, body, math.inf)
     multipart = make_multipart(spans, variant.digest, variant.size, headers["content-type"])
     own = {"content-type": multipart.content_type, "content-length": str(multipart.size)}
     body = BlobBody(variant.digest, variant.size, multipart.parts)
-    return Answer(HTTPStatus.PARTIAL_CONTENT, {**headers, **own}, body)
+    return Answer(HTTPStatus.PARTIAL_CONTENT, {**headers, **own}, body, math.inf)

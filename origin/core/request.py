@@ -21,18 +21,19 @@ class RequestView(msgspec.Struct, frozen=True):
     range: str | None = None
 
 
-_FIELDS = {
+FIELDS = {
     name.replace("_", "-").encode(): name
     for name in RequestView.__struct_fields__
     if name not in ("method", "path")
 }
+"""The view's fields by their names in HTTP, in lower case."""
 
 
 def view_request(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> RequestView:
     """The view of a request whose header fields come with lower-case names."""
     seen: dict[str, str] = {}
     for name, value in headers:
-        field = _FIELDS.get(name)
+        field = FIELDS.get(name)
         if field is not None:
             text = value.decode("latin-1")
             seen[field] = f"{seen[field]}, {text}" if field in seen else text

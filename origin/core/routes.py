@@ -1,5 +1,6 @@
 """What the routing table says of a target: a redirect, a resolution, or that nobody may have it."""
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -17,10 +18,14 @@ from release.core.routing import ProductRoutes, RoutingTable
 
 
 class Redirect(msgspec.Struct, frozen=True):
-    """The exact URL that a moving one stands for now, and the cache tags to purge it by."""
+    """The exact URL that a moving one stands for now, until when at least, and the cache tags to purge it by.
+
+    `until` is in seconds since the epoch, of one routing table.
+    """
 
     location: str
     tags: tuple[str, ...]
+    until: float
 
 
 class ResolutionDocument(msgspec.Struct, frozen=True, omit_defaults=False):
@@ -52,17 +57,18 @@ def redirect(table: RoutingTable | None, target: MovingFile | TenantFile, now: i
     """Where a moving URL points now. Raises 404 for what resolves to nothing, 503 before the first snapshot."""
     routes = _routes(table, target.product)
     if isinstance(target, TenantFile):
-        version = _build(resolve_tenant(routes, target.tenant, target.environment, now=now), target.product)
+        resolved = resolve_tenant(routes, target.tenant, target.environment, now=now)
         tags = tenant_tags(target.tenant, target.product)
     elif target.channel is not None and target.channel in routes.channels:
-        version = _build(resolve_channel(routes, target.channel), target.product)
+        resolved = resolve_channel(routes, target.channel)
         tags = f"product:{target.product}", f"channel:{target.product}/{target.channel}"
     elif target.range is not None:
-        version = _build(resolve_range(routes, target.range), target.product)
+        resolved = resolve_range(routes, target.range)
         tags = f"product:{target.product}", *_range_tags(routes, target.product)
     else:
         raise not_found(f"{target.product} has no channel {target.channel!r}")
-    return Redirect(exact_url(target.product, version, target.path), tuple(tags))
+    url = exact_url(target.product, _build(resolved, target.product), target.path)
+    return Redirect(url, tuple(tags), math.inf if resolved.next_change is None else resolved.next_change)
 
 
 def resolution(table: RoutingTable | None, target: TenantResolution, now: int) -> tuple[Version, Resolution]:

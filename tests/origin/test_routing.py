@@ -59,7 +59,7 @@ class Kept:
 
 
 async def revision_after(kept: Kept, *snapshots: bytes | Exception | None) -> int | None:
-    routing = Routing(Feed(*snapshots), kept, TRUSTED)
+    routing = Routing(Feed(*snapshots), kept, TRUSTED, adopted=lambda: None)
     await routing.start()
     await routing.follow()
     return None if routing.table is None else routing.table.revision
@@ -109,7 +109,7 @@ async def test_the_table_in_force_is_kept_under_its_new_signature_and_no_other_o
     other = seal(PAYLOAD_TYPE, encode_table(RoutingTable(7, products={Product("sdk"): ProductRoutes()})), KEY)
     kept = Kept(sealed(7))
     both = KeyRing(TrustedKey(KEY.public_key()), TrustedKey(new.public_key()))
-    routing = Routing(Feed(sealed(7), other, resigned), kept, both)
+    routing = Routing(Feed(sealed(7), other, resigned), kept, both, adopted=lambda: None)
     await routing.start()
     await routing.refresh()
     assert (routing.table, kept.kept) == (RoutingTable(7), sealed(7))

@@ -1,0 +1,151 @@
+"""The servers, each a process of its own on one core, on a free port of the loopback."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from benchmarks.serving.world import DELTA, HEADRACE, LARGE, PRODUCT, SMALL, World
+
+SERVER_CORE = 0
+_PATIENCE_SECONDS = 20
+_ENCODED = {"Accept-Encoding": "br, gzip"}
+_BROTLI_MODULE = Path("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """One request: its path and header fields."""
+
+    path: str
+    headers: Mapping[str, str] = {}
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """A server: the command that starts it on its port, and what it is asked in each scenario that it knows.
+
+    `304` is the scenario `br` again with the entity tag that the server gave.
+    """
+
+    name: str
+    port: int
+    command: tuple[str, ...]
+    asks: Mapping[str, Ask]
+    environment: Mapping[str, str] = {}
+
+
+@contextmanager
+def running(peer: Peer) -> Iterator[str]:
+    """The URL of the peer, started; it is ended afterwards."""
+    process = subprocess.Popen(
+        ["taskset", "-c", str(SERVER_CORE), *peer.command],
+        env={**os.environ, **peer.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _await(process, peer)
+        yield f"http://127.0.0.1:{peer.port}"
+    finally:
+        process.terminate()
+        process.wait(_PATIENCE_SECONDS)
+
+
+def peers(world: World, scratch: Path) -> list[Peer]:
+    """All of them; Headrace and nginx first. Raises `SystemExit` where one is not installed."""
+    whole = {"br": Ask(f"/{LARGE}", _ENCODED), "small": Ask(f"/{SMALL}", _ENCODED)}
+    by_name = {"br": Ask(f"/{LARGE}.br"), "small": Ask(f"/{SMALL}.br"), "dcz": Ask(f"/{DELTA}")}
+    uvicorn = ("uvicorn", "--no-access-log", "--log-level=error")
+    return [
+        headrace("headrace", world),
+        _nginx(world, scratch, {**whole, "302": Ask(f"/{PRODUCT}@stable/{LARGE}"), "dcz": Ask(f"/{DELTA}")}),
+        headrace("headrace, slow lane", world, "--no-fast-lane"),
+        _python("StaticFiles", uvicorn, "static_files", world, by_name),
+        _python("ServeStatic", uvicorn, "servestatic", world, whole),
+        _python("granian", ("granian", "--no-log", "--interface=asgi"), "static_files", world, by_name),
+        _python("whitenoise", ("granian", "--no-log", "--interface=wsgi"), "whitenoise", world, whole),
+    ]
+
+
+def headrace(name: str, world: World, *options: str) -> Peer:
+    """An origin on the world's data folder."""
+    exact, port = f"/{PRODUCT}@{world.version}", _free_port()
+    delta = {"Accept-Encoding": "br, gzip, dcz", "Available-Dictionary": world.dictionary}
+    asks = {
+        "br": Ask(f"{exact}/{LARGE}", _ENCODED),
+        "small": Ask(f"{exact}/{SMALL}", _ENCODED),
+        "302": Ask(f"/{PRODUCT}@stable/{LARGE}"),
+        "dcz": Ask(f"{exact}/{LARGE}", delta),
+    }
+    command = (
+        str(HEADRACE),
+        "serve",
+        "--data",
+        str(world.data),
+        "--port",
+        str(port),
+        "--probe-port",
+        "0",
+        "--edge-keys-dictionaries",
+    )
+    return Peer(name, port, (*command, *options), asks)
+
+
+def _python(name: str, server: tuple[str, ...], app: str, world: World, asks: Mapping[str, Ask]) -> Peer:
+    port = _free_port()
+    target = (f"--port={port}", "--factory", f"benchmarks.serving.static_apps:{app}")
+    return Peer(name, port, (sys.executable, "-m", *server, *target), asks, {"WORLD_FOLDER": str(world.folder)})
+
+
+def _nginx(world: World, scratch: Path, asks: Mapping[str, Ask]) -> Peer:
+    """One worker, the encoded files as they lie, the same caching and CORS headers, no log."""
+    if shutil.which("nginx") is None or not _BROTLI_MODULE.exists():
+        raise SystemExit("this benchmark needs Debian's nginx and libnginx-mod-http-brotli-static")
+    config, port = scratch / "nginx.conf", _free_port()
+    config.write_text(
+        f"""load_module {_BROTLI_MODULE};
+worker_processes 1; daemon off; pid {scratch}/nginx.pid; error_log stderr crit; user root;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+    open_file_cache max=1000 inactive=1h; types {{ text/javascript js; }}
+    server {{
+        listen 127.0.0.1:{port}; root {world.folder};
+        brotli_static on; gzip_static on; gzip_vary on;
+        add_header Cache-Control "public, max-age=31536000, immutable";
+        add_header Access-Control-Allow-Origin *; add_header X-Content-Type-Options nosniff;
+        location = /{PRODUCT}@stable/{LARGE} {{ return 302 /{PRODUCT}@{world.version}/{LARGE}; }}
+    }}
+}}
+"""
+    )
+    return Peer("nginx", port, ("nginx", "-c", str(config)), asks)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await(process: subprocess.Popen[bytes], peer: Peer) -> None:
+    """Until it answers what it will be asked."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            for ask in peer.asks.values():
+                answer = httpx.get(f"http://127.0.0.1:{peer.port}{ask.path}", headers=dict(ask.headers))
+                if answer.status_code >= 400:
+                    raise SystemExit(f"{peer.name} answers {ask.path} with {answer.status_code}")
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"{peer.name} did not start")

@@ -1,0 +1,98 @@
+"""Answers that were sent, as bytes, to be sent again: bounded in bytes and in number."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from origin.core.head import RequestKey
+
+_MAX_ANSWERS = 65_536
+_ANSWER_OVERHEAD_BYTES = 1024  # of the objects that hold an answer and its key: measured, rounded up
+
+
+class SentAnswer:
+    """What stood before and after the date, and until when it may be sent again, in seconds since the epoch.
+
+    `until` is infinite where only a new routing table can change the answer. `each_time` is to be called for each.
+    """
+
+    __slots__ = ("_dated", "_fields", "_head", "_status_line", "body", "each_time", "size", "until")
+
+    def __init__(
+        self, status_line: bytes, fields: bytes, body: bytes, until: float, each_time: Callable[[], None]
+    ) -> None:
+        self._status_line = status_line
+        self._fields = fields
+        self._dated: object = None
+        self._head = b""
+        self.body = body
+        self.until = until
+        self.each_time = each_time
+        self.size = 2 * len(fields) + len(body)
+
+    def head(self, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+        """The head, with the server's own headers of now: the date. Made anew when those are another list."""
+        if self._dated is not default_headers:
+            self._head = b"".join(
+                [self._status_line, *(b"%b: %b\r\n" % header for header in default_headers), self._fields]
+            )
+            self._dated = default_headers
+        return self._head
+
+
+class Memo:
+    """The answers that were asked for most recently, of the routing table in force alone.
+
+    `budget` is the most bytes that they take in all; of 0, none is kept.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self._answers: OrderedDict[RequestKey, SentAnswer] = OrderedDict()
+        self._bytes = 0
+        self.generation = 0
+        self.largest = budget // 16
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory the answers take."""
+        return self._bytes
+
+    def get(self, key: RequestKey, clock: Callable[[], float]) -> SentAnswer | None:
+        """The answer to this request, if it is known and still holds by the clock."""
+        answer = self._answers.get(key)
+        if answer is None:
+            return None
+        if answer.until != math.inf and answer.until <= clock():
+            self._drop(key)
+            return None
+        self._answers.move_to_end(key)
+        return answer
+
+    def keep(self, key: RequestKey, answer: SentAnswer, generation: int) -> None:
+        """Remember an answer that was begun in this generation; one of an earlier generation is not kept."""
+        size = _size(key, answer)
+        if generation != self.generation or size > self.largest:
+            return
+        if key in self._answers:
+            self._drop(key)
+        self._answers[key] = answer
+        self._bytes += size
+        while self._bytes > self.budget or len(self._answers) > _MAX_ANSWERS:
+            self._drop(next(iter(self._answers)))
+
+    def forget(self) -> None:
+        """Begin anew: another routing table is in force."""
+        self.generation += 1
+        self._answers.clear()
+        self._bytes = 0
+
+    def _drop(self, key: RequestKey) -> None:
+        self._bytes -= _size(key, self._answers.pop(key))
+
+
+def _size(key: Sequence[bytes], answer: SentAnswer) -> int:
+    return sum(map(len, key)) + answer.size + _ANSWER_OVERHEAD_BYTES
