@@ -42,9 +42,14 @@ class DataPlane:
             response = await self._response(scope, request)
         else:
             response = await self._filled(scope, request, error_answer(forbidden()))
-        count = metrics.requests.labels(url_class(request.path), response.status_code).inc
-        count()
-        each_time(scope, count)
+        counter = metrics.requests.labels(url_class(request.path), response.status_code)
+        counter.inc()
+
+        def count_again() -> None:
+            counter.inc()
+            metrics.sent_again.inc()
+
+        each_time(scope, count_again)
         await response(scope, receive, send)
 
     async def _response(self, scope: Scope, request: RequestView) -> Response:

@@ -14,7 +14,10 @@ FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 requests = Counter("headrace_origin_requests", "Requests answered.", ["url_class", "status"])
-bodies = Counter("headrace_origin_bodies", "Bodies sent, by what the cache in memory did.", ["result"])
+sent_again = Counter("headrace_origin_answers_sent_again", "Requests that the fast lane answered.")
+bodies = Counter(
+    "headrace_origin_bodies", "Bodies for the slow lane, by what the cache in memory did.", ["result"]
+)
 cache_bytes = Gauge("headrace_origin_cache_bytes", "Bodies in memory.", multiprocess_mode="livesum")
 store_reads = Counter("headrace_origin_store_reads", "Reads of the store that were begun.", ["kind"])
 store_failures = Counter("headrace_origin_store_failures", "Reads of the store that failed.", ["kind"])
