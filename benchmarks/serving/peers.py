@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -49,12 +50,14 @@ def running(peer: Peer) -> Iterator[str]:
         env={**os.environ, **peer.environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         _await(process, peer)
         yield f"http://127.0.0.1:{peer.port}"
     finally:
-        process.terminate()
+        # With all that it has started. Not asked to drain: some do so for as long as a client stays connected.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait(_PATIENCE_SECONDS)
 
 
