@@ -84,6 +84,11 @@ class Connection(HttpToolsProtocol):
         # When the fast lane answered last: to set the timer anew each time would cost it a tenth of its time.
         self._answered_at = 0.0
 
+    @property
+    def has_asked(self) -> bool:
+        """True once a request was taken up on this connection."""
+        return self._answered_at > 0 or self.cycle is not None
+
     def on_message_begin(self) -> None:
         """The parser's first byte of a request."""
         self._within_request = True

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 import uvicorn
@@ -18,19 +19,22 @@ from bundles.ports import BuildReader
 from origin.app import DataPlane, probes
 from origin.bodies import Bodies
 from origin.edge import EdgeSecrets
-from origin.fast_lane import connection_class
+from origin.fast_lane import Connection, connection_class
 from origin.library import Library
 from origin.memo import Memo
 from origin.near_store import NearStore
 from origin.ports import Clock, Copies, Feed, KeptSnapshot
 from origin.routing import Routing
 from origin.service import Service
+from origin.workers import Seat
 
 _log = structlog.get_logger()
 
 MEMO_SHARE = 4  # a fourth of the cache is for whole answers, the rest for bodies
 _BACKLOG = 2048
 _DRAIN_SECONDS = 10
+_LINGER_STEP_SECONDS = 0.05
+_LINGER_STEPS = 40
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -63,6 +67,7 @@ async def serve(
     trusted: TrustedKeys,
     clock: Clock,
     listeners: tuple[socket.socket, socket.socket],
+    seat: Seat | None,
     cache_bytes: int,
     send_deltas: bool,
     fast_lane: bool,
@@ -71,6 +76,7 @@ async def serve(
 ) -> None:
     """Serve the data plane on the first listener and the probes on the second, until SIGINT or SIGTERM.
 
+    A worker has a `seat`: it tells its supervisor that it listens, and stops where that is gone.
     With `tls` the data plane speaks HTTPS, with `edge` it answers only who knows a secret; the probes never do.
     """
     memo = Memo(cache_bytes // MEMO_SHARE if fast_lane else 0)
@@ -80,15 +86,18 @@ async def serve(
     service = Service(routing, Library(builds, trusted, send_deltas=send_deltas), clock)
     data_plane = DataPlane(service, Bodies(builds, cache_bytes - memo.budget), edge)
     servers = [
-        _Server(data_plane, connection_class(memo), tls),
-        _Server(probes(routing), HttpToolsProtocol, None),
+        _Server(data_plane, connection_class(memo), tls, memo.forget),
+        _Server(probes(routing), HttpToolsProtocol, None, lambda: None),
     ]
-    with _stopping(servers):
+    with _stopping(servers, seat):
         following = asyncio.gather(routing.follow(), *([] if edge is None else [edge.follow(memo.forget)]))
-        _log.info("origin listening", address=address(listeners[0]), probes=address(listeners[1]))
+        _log.info("origin listening", address=address(listeners[0]), probes=address(listeners[1]), pid=os.getpid())
         async with asyncio.TaskGroup() as group:
             for server, listener in zip(servers, listeners, strict=True):
                 group.create_task(server.serve(sockets=[listener]))
+            if seat is not None:
+                await asyncio.gather(*(server.listening.wait() for server in servers))
+                seat.tell_listening()
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following
@@ -98,7 +107,13 @@ async def serve(
 class _Server(uvicorn.Server):
     """A server that leaves signals to its caller: two of them run side by side here."""
 
-    def __init__(self, app: ASGIApp, protocol: type[asyncio.Protocol], tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        protocol: type[asyncio.Protocol],
+        tls: ssl.SSLContext | None,
+        forget: Callable[[], None],
+    ) -> None:
         config = uvicorn.Config(
             app,
             http=protocol,
@@ -113,15 +128,40 @@ class _Server(uvicorn.Server):
         config.load()
         config.ssl = tls  # made already, so that a wrong file is told before anything listens
         super().__init__(config)
+        self._forget = forget
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept."""
+        await super().startup(sockets)
+        self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, answer also who has connected and not asked yet, and finish what was begun."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        self._forget()  # what was sent on connections that stay open
+        for _ in range(_LINGER_STEPS):
+            await asyncio.sleep(_LINGER_STEP_SECONDS)
+            if not any(_has_not_asked(connection) for connection in self.server_state.connections):
+                break
+        await super().shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
+def _has_not_asked(connection: object) -> bool:
+    return isinstance(connection, Connection) and not connection.has_asked
+
+
 @contextlib.contextmanager
-def _stopping(servers: list[_Server]) -> Iterator[None]:
-    """Within it, SIGINT and SIGTERM let the servers finish what they have begun."""
+def _stopping(servers: list[_Server], seat: Seat | None) -> Iterator[None]:
+    """Within it, SIGINT, SIGTERM and the supervisor's end let the servers finish what they have begun."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -130,6 +170,8 @@ def _stopping(servers: list[_Server]) -> Iterator[None]:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    if seat is not None:
+        seat.when_left_alone(stop)
     try:
         yield
     finally:

@@ -64,6 +64,12 @@ def serve(
         bool,
         typer.Option("--open-to-all", help="Answer anyone who reaches an address that is not this machine's own."),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=1, max=256, help="So many processes, each with its memory; SIGHUP renews them."
+        ),
+    ] = None,
     disk_cache_mib: Annotated[
         int, typer.Option("--disk-cache-mib", min=128, help="The most disk for copies of what the store gave.")
     ] = 1024,
@@ -78,6 +84,7 @@ def serve(
     from origin.edge import EdgeSecrets
     from origin.server import address, listen
     from origin.server import serve as serve_origin
+    from origin.workers import Seat, Supervisor
     from release.adapters.system_clock import SystemClock
 
     if not (edge_secrets or client_ca or open_to_all or _is_own(host)):
@@ -89,11 +96,16 @@ def serve(
     trusted = wiring.trusted_keys(data)
     if edge is not None:
         asyncio.run(edge.start())
-    listeners = listen(host, port), listen(host, probe_port)
-    scheme = "http" if tls is None else "https"
-    listening = Listening(f"{scheme}://{address(listeners[0])}", f"http://{address(listeners[1])}")
-    show(listening, as_json, lambda console: console.print(f"{listening.origin} (probes: {listening.probes})"))
+    seat = Seat.taken()
+    listeners = (listen(host, port), listen(host, probe_port)) if seat is None else seat.listeners
+    if seat is None:
+        scheme = "http" if tls is None else "https"
+        listening = Listening(f"{scheme}://{address(listeners[0])}", f"http://{address(listeners[1])}")
+        show(listening, as_json, lambda console: console.print(f"{listening.origin} (probes: {listening.probes})"))
     configure_logs()
+    if seat is None and workers is not None:
+        asyncio.run(Supervisor(listeners, workers).run())
+        return
 
     async def run() -> None:
         async with wiring.store(data) as store:
@@ -105,6 +117,7 @@ def serve(
                 trusted=trusted,
                 clock=SystemClock(),
                 listeners=listeners,
+                seat=seat,
                 cache_bytes=cache_mib * _MIB,
                 send_deltas=edge_keys_dictionaries,
                 fast_lane=fast_lane,

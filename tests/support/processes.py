@@ -47,6 +47,10 @@ class Process:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split(maxsplit=1)[0])
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it at once, as a crash would."""
         self._process.kill()
@@ -65,7 +69,8 @@ class Process:
     def _read(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            record = json.loads(line)
+            # A worker that can't start says so in the command line's one plain line.
+            record = json.loads(line) if line.startswith("{") else {"event": line.strip()}
             self.log.append(record)
             self._events.put(record)
         self._events.put(None)
