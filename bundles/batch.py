@@ -94,6 +94,9 @@ class _Run:
             state = await self._publish(listed)
         except HeadraceError as fault:
             return Outcome(number, _state_of(fault), listed.product, listed.version, str(fault))
+        except OSError as error:
+            told = f"can't read {listed.files}: {error.strerror}"
+            return Outcome(number, State.FAILED, listed.product, listed.version, told)
         return Outcome(number, state, listed.product, listed.version)
 
     async def _publish(self, listed: Listed) -> State:

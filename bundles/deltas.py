@@ -16,6 +16,7 @@ from bundles.core.names import ArtifactPath
 from bundles.core.version import Version
 from bundles.cores import Cores
 from bundles.ports import ArtifactSource, BlobMissing, BuildReader, Store
+from bundles.screen import changed
 from bundles.variants import first_known
 
 MAX_BASES = 16
@@ -95,6 +96,8 @@ async def _bodies(
             dictionary = await read_whole(store, pair.dictionary)
             if dictionary:
                 data = await anyio.to_thread.run_sync(source.read, pair.artifact.path)
+                if digest_of(data) != pair.artifact.digest:
+                    raise changed(pair.artifact.path)
                 made[number] = await cores.run(make_delta, data, dictionary)
 
         try:

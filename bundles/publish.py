@@ -18,7 +18,7 @@ from bundles.deltas import with_deltas
 from bundles.load import load_build
 from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
-from bundles.screen import WithoutSourceMaps, screen
+from bundles.screen import WithoutSourceMaps, changed, screen
 from bundles.variants import Progress, store_artifacts
 
 
@@ -54,8 +54,10 @@ async def publish_leased(
     existing = await load_build(publisher.store, publisher.trusted, order.product, order.version)
     if existing is not None:
         return _same_or_refused(existing, await _contents(source), order)
-    await screen(source, order.allowed_secrets, source_maps=order.source_maps)
+    screened = await screen(source, order.allowed_secrets, source_maps=order.source_maps)
     manifest = await _store(publisher, order, source, progress)
+    if differing := sorted(screened.items() ^ manifest.contents().items()):
+        raise changed(differing[0][0])
     sealed = seal(PAYLOAD_TYPE, encode_manifest(manifest), publisher.signing_key)
     if await publisher.store.create_manifest(order.product, order.version, sealed):
         return Published(manifest=manifest, created=True)

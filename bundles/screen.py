@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 import anyio.to_thread
 
 from bundles.core.content_type import is_source_map
-from bundles.core.errors import Invalid, Refused
+from bundles.core.digest import Digest, digest_of
+from bundles.core.errors import Failed, Invalid, Refused
 from bundles.core.names import ArtifactPath
 from bundles.core.secrets import Finding, find_secrets, has_inline_source_map
 from bundles.ports import ArtifactSource
@@ -36,18 +37,29 @@ class WithoutSourceMaps:
         return self._source.read(path)
 
 
-async def screen(source: ArtifactSource, allowed: Collection[ArtifactPath], *, source_maps: bool) -> None:
-    """Raises `Refused` where a file that is not `allowed` holds a secret, or, unless they are wanted, its sources.
+def changed(path: ArtifactPath) -> Failed:
+    """The fault of a file that is not what was looked at: what would be stored was not screened."""
+    return Failed(f"{path!r} changed while it was published: publish again once your build system is done")
 
-    Raises `Invalid` where a file is allowed that is not there: such an exception would guard nothing.
+
+async def screen(
+    source: ArtifactSource, allowed: Collection[ArtifactPath], *, source_maps: bool
+) -> dict[ArtifactPath, Digest]:
+    """The digest of each file, as it was looked at.
+
+    Raises `Refused` where a file that is not `allowed` holds a secret, or its own sources, unless source maps are
+    wanted; `Invalid` where a file is allowed that is not there: such an exception would guard nothing.
     """
     if missing := sorted(set(allowed) - set(source.paths)):
         raise Invalid(f"--allow-secret {missing[0]}: the build has no such file")
     findings: list[Finding] = []
+    screened: dict[ArtifactPath, Digest] = {}
     for path in source.paths:
         data = await anyio.to_thread.run_sync(source.read, path)
-        if path not in allowed:
-            findings += find_secrets(path, data)
+        screened[path] = digest_of(data)
+        if path in allowed:
+            continue
+        findings += find_secrets(path, data)
         if not source_maps and has_inline_source_map(data):
             findings.append(Finding(path, "a source map inside the file; --source-maps publishes it"))
     if findings:
@@ -56,3 +68,4 @@ async def screen(source: ArtifactSource, allowed: Collection[ArtifactPath], *, s
             f"{len(findings)} secrets in what would be public: {shown}. Take them out, and revoke each one that is"
             " real; --allow-secret PATH publishes a file all the same"
         )
+    return screened

@@ -2,7 +2,7 @@
 
 import typer
 
-from bundles.core.errors import HeadraceError
+from bundles.core.errors import Failed, HeadraceError
 from headrace.terminal import exit_with
 from headrace.verbs import (
     block,
@@ -52,3 +52,5 @@ def main() -> None:
         app()
     except HeadraceError as fault:
         exit_with(fault)
+    except OSError as error:  # of a file that nobody expected to fail
+        exit_with(Failed(f"{error.filename or 'the system'}: {error.strerror or error}"))

@@ -48,7 +48,7 @@ def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> No
     else:
         # A pipe has no width to fit a table into.
         width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
-        draw(Console(highlight=False, soft_wrap=True, width=width))
+        draw(Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width))
 
 
 def tell(document: object) -> None:

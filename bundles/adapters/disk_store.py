@@ -104,7 +104,7 @@ class DiskStore:
                 yield blob
 
     async def put_blob(self, digest: Digest, data: bytes) -> None:
-        """Keep the blob durably, unless it is there in full already."""
+        """Keep the blob durably, unless it is there, whole, already."""
         await anyio.to_thread.run_sync(self._put_blob, self._layout.blob(digest), data)
 
     async def create_manifest(self, product: Product, version: Version, sealed: bytes) -> bool:
@@ -136,7 +136,7 @@ class DiskStore:
 
     def _put_blob(self, path: Path, data: bytes) -> None:
         try:
-            present = path.stat().st_size == len(data)
+            present = path.read_bytes() == data  # one that is damaged is mended
         except OSError:
             present = False
         if not present:

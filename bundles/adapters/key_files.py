@@ -58,7 +58,8 @@ class KeyFiles:
     def trust(self, file: Path, scope: Scope | None = None) -> str:
         """Believe the public key in this PEM file, for everything or for a tenant's products alone. Its id.
 
-        Raises `Refused` where a scope would narrow nothing, since the key is trusted for everything already.
+        Raises `Refused` where it is trusted otherwise already: a scope would narrow nothing, and no word left out
+        may make a tenant's key good for everything.
         """
         key = _load_public(file)
         key_id = key_id_of(key)
@@ -66,6 +67,10 @@ class KeyFiles:
             raise Refused(
                 f"{key_id} is trusted for everything already: `headrace keys distrust` it first,"
                 f" to trust it for {scope} alone"
+            )
+        if scope is None and self._trusted.find(key_id, None) is None and self._trusted.files(key_id):
+            raise Refused(
+                f"{key_id} is a tenant's key: `headrace keys distrust` it first, to trust it for everything"
             )
         self._trusted.add(key, scope)
         return key_id

@@ -21,6 +21,8 @@ class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parse_version(self.version)
         if not self.files or "\0" in self.files:
             raise Invalid("'files' names a folder or an archive")
+        if self.files.startswith("/") or ".." in self.files.split("/"):
+            raise Invalid(f"{self.files!r} leaves the list's own folder: 'files' is relative to it, without '..'")
 
 
 def parse_listed(line: bytes) -> Listed:

@@ -16,7 +16,7 @@ MAX_PATH_DEPTH = 32
 _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 _PRODUCT = re.compile(rf"(?:@{_NAME}/)?{_NAME}")
 _SCOPE = re.compile(rf"@{_NAME}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def parse_product(text: str) -> Product:

@@ -85,9 +85,13 @@ def find_secrets(path: ArtifactPath, data: bytes) -> tuple[Finding, ...]:
     )
 
 
+# With the beginning of a map: some libraries hold the words alone, to make such comments themselves.
+_INLINE_SOURCE_MAP = re.compile(rb"[/*][#@]\s*sourceMappingURL=data:[^,\s]{0,100},[A-Za-z0-9+/%=_-]{4}")
+
+
 def has_inline_source_map(data: bytes) -> bool:
     """True for a script or style sheet that carries its own sources along (ECMA-426, `sourceMappingURL`)."""
-    return b"sourceMappingURL=data:" in data
+    return bool(_INLINE_SOURCE_MAP.search(data))
 
 
 def _some(pattern: re.Pattern[bytes], data: bytes) -> list[re.Match[bytes]]:

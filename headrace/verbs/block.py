@@ -94,6 +94,6 @@ def clear(
 
 def _draw(console: Console, views: list[BlockView]) -> None:
     for view in views:
-        console.print(f"{view.version}  by {view.author}  {view.reason}", markup=False)
+        console.print(f"{view.version}  by {view.author}  {view.reason}")
     if not views:
         console.print("no blocks")

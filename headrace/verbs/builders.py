@@ -80,6 +80,6 @@ def _show(data: Path, as_json: bool) -> None:
 
 def _draw(console: Console, views: list[BuilderView]) -> None:
     for view in views:
-        console.print(view.key_id or f"{view.repository}  by {view.issuer}", markup=False)
+        console.print(view.key_id or f"{view.repository}  by {view.issuer}")
     if not views:
         console.print("no builders: attestations are kept, but stay unverified")

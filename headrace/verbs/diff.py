@@ -78,7 +78,7 @@ def _document(before: str, after: str, comparison: Comparison) -> dict[str, obje
 
 
 def _draw(console: Console, before: str, after: str, comparison: Comparison) -> None:
-    console.print(_summary(before, after, comparison), markup=False)
+    console.print(_summary(before, after, comparison))
     if comparison.changed:
         table = Table(*_HEADINGS, box=None, pad_edge=False)
         for row in _rows(comparison):
@@ -91,7 +91,7 @@ def _draw_markdown(console: Console, before: str, after: str, comparison: Compar
     if comparison.changed:
         lines += ["", _markdown_row(_HEADINGS), "|---|--:|--:|--:|--:|--:|"]
         lines += [_markdown_row((f"`{row[0]}`", *row[1:])) for row in _rows(comparison)]
-    console.print("\n".join(lines), markup=False)
+    console.print("\n".join(lines))
 
 
 def _markdown_row(cells: Iterable[str]) -> str:

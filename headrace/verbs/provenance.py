@@ -66,4 +66,4 @@ def _draw(console: Console, view: ProvenanceView) -> None:
     if not view.attestations:
         lines.append("  attested    by nobody")
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line)

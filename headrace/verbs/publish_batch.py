@@ -49,7 +49,7 @@ class _Summary:
         """The faults and the counts, for a person."""
         for fault in self.faults:
             build = f" {fault.product}@{fault.version}" if fault.product else ""
-            console.print(f"line {fault.line}{build}: {fault.state}: {fault.error}", markup=False)
+            console.print(f"line {fault.line}{build}: {fault.state}: {fault.error}")
         hidden = sum(self.counts[state] for state in _CODES) - len(self.faults)
         if hidden:
             console.print(f"and {hidden} more: --json has each of them")

@@ -84,8 +84,8 @@ def _draw(console: Console, found: list[Verified]) -> None:
     for verified in found:
         bad = len(verified.damages) + sum(not each.is_well for each in verified.attestations)
         state = "all is well" if verified.is_well else verified.fault or f"{bad} damaged"
-        console.print(f"{verified.product}@{verified.version}: {verified.files} files, {state}", markup=False)
+        console.print(f"{verified.product}@{verified.version}: {verified.files} files, {state}")
         for damage in verified.damages:
-            console.print(f"  {damage.path} ({damage.encoding}): {damage.fault}", markup=False)
+            console.print(f"  {damage.path} ({damage.encoding}): {damage.fault}")
         for attested in verified.attestations:
-            console.print(f"  attestation {attested.predicate_type}: {attested}", markup=False)
+            console.print(f"  attestation {attested.predicate_type}: {attested}")

@@ -111,7 +111,7 @@ def _rule(explanation: Explanation) -> str:
 
 def _draw(console: Console, answer: Why) -> None:
     console.print(f"{answer.tenant} ({answer.environment}) gets {answer.product}@{answer.version or 'nothing'}")
-    console.print(f"because: {answer.rule} [{answer.reason}]", markup=False)
+    console.print(f"because: {answer.rule} [{answer.reason}]")
     for passed in answer.passed:
         console.print(f"passed over: {_PASSED[passed]}")
     if answer.bucket is not None:

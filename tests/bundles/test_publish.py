@@ -21,6 +21,7 @@ from bundles.load import load_build
 from bundles.order import Order, Publisher
 from bundles.ports import Store
 from bundles.publish import Published, publish
+from bundles.verify import verify
 from tests.support.cli import write_build
 
 pytestmark = pytest.mark.anyio
@@ -302,3 +303,33 @@ def test_a_damaged_key_is_named(keys: KeyFiles, tmp_path: Path) -> None:
     public.write_text("nonsense")
     with pytest.raises(Failed, match=f"{public.name} is no public key"):
         list(keys.trusted_keys())
+
+
+async def test_a_file_that_changes_meanwhile_makes_no_build(store: DiskStore, keys: KeyFiles, dist: Path) -> None:
+    """What was screened for secrets, what is stored and what deltas are made of are the same bytes."""
+    await put(store, keys, dist)
+    two = Version("2.0.0")
+    publisher = Publisher(store, keys.signing_key(), keys.trusted_keys(), Cores())
+
+    def rewrite(_: str) -> None:
+        (dist / "sdk.js").write_text("console.log('another');\n" * 50)
+
+    with pytest.raises(Failed, match="changed while it was published"):
+        await publish(publisher, Order(SDK, two, bases=(ONE,)), directory(dist), rewrite)
+    assert two not in await store.versions(SDK)
+
+
+async def test_a_damaged_blob_is_mended_by_the_next_build_that_has_it(
+    store: DiskStore, keys: KeyFiles, dist: Path
+) -> None:
+    published = await put(store, keys, dist)
+    for artifact in published.manifest.artifacts:
+        for variant in artifact.variants:
+            blob = next(store_folder(dist).rglob(variant.digest))
+            blob.write_bytes(bytes(variant.size))
+    manifest = (await put(store, keys, dist, Version("2.0.0"))).manifest
+    assert await verify(store, manifest, lambda _: None) == []
+
+
+def store_folder(dist: Path) -> Path:
+    return dist.parent / "store" / "blobs"

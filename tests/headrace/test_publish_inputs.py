@@ -4,7 +4,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from tests.support.cli import fail, succeed, write_build
+from tests.support.cli import fail, run, succeed, write_build
 
 SECRET = "sk" + "_live_" + "a1" * 12
 
@@ -60,3 +60,31 @@ def test_a_secret_is_refused_before_anything_is_stored_and_is_never_shown(tmp_pa
     assert "1 secrets" in fail(data, *arguments, "--allow-secret", ".env", code=3)
     assert "has no such file" in fail(data, *arguments, "--allow-secret", "gone.js", code=2)
     assert len(publish(data, dist, "1.0.0", "--allow-secret", ".env", "--allow-secret", "sdk.js")) == 3
+
+
+def test_a_script_that_only_makes_source_maps_is_no_secret_and_one_that_has_one_may_be_allowed(
+    tmp_path: Path,
+) -> None:
+    order = ["--product", "sdk", "--version"]
+    maker = write_build(
+        tmp_path / "maker", {"css.js": 'x="/*# sourceMappingURL=data:application/json;base64,".concat(b)'}
+    )
+    succeed(tmp_path / "data", "publish", str(maker), *order, "1.0.0")
+    mapped = write_build(
+        tmp_path / "mapped", {"a.js": "a;\n//# sourceMappingURL=data:application/json;base64,e30="}
+    )
+    fail(tmp_path / "data", "publish", str(mapped), *order, "1.1.0", code=3)
+    succeed(tmp_path / "data", "publish", str(mapped), *order, "1.1.0", "--allow-secret", "a.js")
+
+
+def test_names_are_shown_as_they_are_and_style_nothing(tmp_path: Path) -> None:
+    dist = write_build(tmp_path / "dist", {"[id].js": "1", "[/x].js": "2", "x:cat:.js": "3"})
+    result = run(tmp_path / "data", "publish", str(dist), "--product", "sdk", "--version", "1.0.0")
+    assert result.returncode == 0, result.stderr
+    for name in ("[id].js", "[/x].js", "x:cat:.js"):
+        assert name in result.stdout
+
+
+def test_a_name_that_the_system_can_not_take_is_told_in_one_line(tmp_path: Path) -> None:
+    line = fail(tmp_path / "data", "publish", "x" * 300, "--product", "sdk", "--version", "1.0.0", code=1)
+    assert "File name too long" in line

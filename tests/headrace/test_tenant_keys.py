@@ -190,3 +190,11 @@ def test_a_running_origin_learns_a_tenants_key_that_comes_and_goes(data: Path) -
         assert "2 documents are signed by that key alone, the first is @zeta/menu@1.0.0" in line
         succeed(data, "keys", "distrust", made["key_id"], "--force")
         assert status(process, "@zeta/menu@2.0.0/menu.json") == 503
+
+
+def test_a_tenants_key_is_not_widened_by_a_scope_left_out(tmp_path: Path) -> None:
+    data, key = tmp_path / "data", tmp_path / "acme.pem"
+    succeed(data, "keys", "create", str(key))
+    public = f"{key}.pub"
+    succeed(data, "keys", "trust", public, "--scope", "@acme")
+    assert "distrust" in fail(data, "keys", "trust", public, code=3)
