@@ -28,8 +28,8 @@ class Order(msgspec.Struct, frozen=True):
     """Which build to make, and by which rules.
 
     `bases` are the builds that clients most probably hold, the likeliest first: deltas are made against them,
-    of at most `delta_bytes` in all, and growth is measured against the first. Source maps are left out unless
-    they are wanted. A file that seems to hold a secret is refused unless it is one of `allowed_secrets`.
+    of at most `delta_bytes` in all. Growth is measured against `baseline`. Source maps are left out unless they
+    are wanted. A file that seems to hold a secret is refused unless it is one of `allowed_secrets`.
     `provenance` is recorded with the build, and the `attestations` are kept with it.
     """
 
@@ -38,6 +38,7 @@ class Order(msgspec.Struct, frozen=True):
     bases: tuple[Version, ...] = ()
     delta_bytes: int = DEFAULT_DELTA_BYTES
     budgets: tuple[Budget, ...] = ()
+    baseline: Version | None = None
     source_maps: bool = False
     allowed_secrets: frozenset[ArtifactPath] = frozenset()
     provenance: Provenance = Provenance()

@@ -74,11 +74,21 @@ async def _store(publisher: Publisher, order: Order, source: ArtifactSource, pro
     bases = [build for base in order.bases if (build := await _base(publisher, order, base)) is not None]
     artifacts = await store_artifacts(publisher.store, source, publisher.cores, progress)
     manifest = Manifest(order.product, order.version, artifacts, order.recorded())
-    if faults := over_budget(order.budgets, manifest, bases[0] if bases else None):
+    if faults := over_budget(order.budgets, manifest, await _baseline(publisher, order)):
         raise Refused("; ".join(faults) + ": make it smaller, or raise the budget")
     await keep_attestations(publisher.store, order.attestations, manifest)
     complete = await with_deltas(publisher.store, source, publisher.cores, artifacts, bases, order.delta_bytes)
     return msgspec.structs.replace(manifest, artifacts=complete)
+
+
+async def _baseline(publisher: Publisher, order: Order) -> Manifest | None:
+    """What growth is measured against. Raises `Failed` where it can't be read: no budget may pass unseen."""
+    if not order.budgets or order.baseline is None or order.baseline == order.version:
+        return None
+    build = await load_build(publisher.store, publisher.trusted, order.product, order.baseline)
+    if build is None:
+        raise Failed(f"growth can't be measured: {order.product}@{order.baseline} is gone from the store")
+    return build
 
 
 async def _base(publisher: Publisher, order: Order, version: Version) -> Manifest | None:

@@ -20,6 +20,11 @@ class Budget(msgspec.Struct, frozen=True):
     most_growth: int | None = None
     most_growth_percent: float | None = None
 
+    @property
+    def is_of_growth(self) -> bool:
+        """True where it needs an earlier build to be measured against."""
+        return self.most_growth is not None or self.most_growth_percent is not None
+
     def excess(self, size: int, before: int | None) -> str | None:
         """What is too much, or None. Growth counts only where an earlier build has the file."""
         if self.most is not None and size > self.most:

@@ -13,6 +13,7 @@ from rich.table import Table
 from bundles.attestations import refuse_forgeries
 from bundles.core.budget import parse_budget
 from bundles.core.compress import Encoding
+from bundles.core.errors import Invalid
 from bundles.core.manifest import Manifest
 from bundles.core.names import parse_artifact_path, parse_product
 from bundles.core.size import parse_size
@@ -115,11 +116,18 @@ async def _publish(
     signing_key, trusted = wiring.publishing_keys(data, key)
     table = await read_table(wiring.snapshots(data), trusted)
     routes = None if table is None else table.products.get(order.product)
-    bases = () if routes is None else tuple(held_builds(routes, channel, deltas))
+    held = () if routes is None else tuple(held_builds(routes, channel, max(deltas, 1)))
+    if (
+        routes is not None
+        and routes.channels
+        and not held
+        and any(budget.is_of_growth for budget in order.budgets)
+    ):
+        raise Invalid(f"growth can't be measured: channel {channel} of {order.product} has no build; name another")
     async with wiring.store(data) as store:
         publisher = Publisher(store, signing_key, trusted, Cores())
         with progress(f"{order.product}@{order.version}", len(source.paths)) as advance:
-            complete = msgspec.structs.replace(order, bases=bases)
+            complete = msgspec.structs.replace(order, bases=held[:deltas], baseline=held[0] if held else None)
             return await publish_build(publisher, complete, source, lambda _: advance())
 
 

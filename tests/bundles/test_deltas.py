@@ -64,6 +64,7 @@ class House:
             bases=tuple(map(Version, bases)),
             delta_bytes=delta_bytes,
             budgets=tuple(map(parse_budget, budgets)),
+            baseline=Version(bases[0]) if bases else None,
             source_maps=source_maps,
         )
         publisher = Publisher(self.store, key, self.keys.trusted_keys(), Cores())

@@ -67,6 +67,9 @@ def test_a_budget_that_is_passed_refuses_the_publish(data: Path, tmp_path: Path)
     assert "over its budget of 1000" in fail(data, *arguments, "--budget", "*.js=1kB", code=3)
     assert "over its budget of 5% more" in fail(data, *arguments, "--budget", "sdk.js=+5%", code=3)
     assert "is no budget" in fail(data, *arguments, "--budget", "sdk.js", code=2)
+    growth = [*arguments, "--budget", "sdk.js=+5%"]
+    assert "over its budget of 5% more" in fail(data, *growth, "--deltas", "0", code=3)
+    assert "channel stabel of sdk has no build" in fail(data, *growth, "--channel", "stabel", code=2)
     assert "there is no build" in fail(data, "verify", "sdk", "3.0.0", code=2)
     succeed(data, *arguments, "--budget", "*.js=1MB")
 
