@@ -96,7 +96,7 @@ class _Run:
             return Outcome(number, _state_of(fault), listed.product, listed.version, str(fault))
         except OSError as error:
             told = f"can't read {listed.files}: {error.strerror}"
-            return Outcome(number, State.FAILED, listed.product, listed.version, told)
+            return Outcome(number, State.INVALID, listed.product, listed.version, told)
         return Outcome(number, state, listed.product, listed.version)
 
     async def _publish(self, listed: Listed) -> State:
