@@ -10,6 +10,7 @@ from headrace.verbs import (
     controller,
     demo,
     diff,
+    export_static,
     keys,
     pin,
     provenance,
@@ -42,6 +43,7 @@ app.add_typer(block.app, name="block")
 app.command(epilog=retire.EPILOG)(retire.retire)
 app.command(epilog=why.EPILOG)(why.why)
 app.command(epilog=serve.EPILOG)(serve.serve)
+app.command(epilog=export_static.EPILOG)(export_static.export_static)
 app.command(epilog=controller.EPILOG)(controller.controller)
 app.command(epilog=demo.EPILOG)(demo.demo)
 

@@ -1,12 +1,13 @@
 """What the origin needs: builds, documents to follow, and places for copies of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Protocol
 
 from bundles.core.digest import Digest
 from bundles.core.names import Product
 from bundles.core.span import Span
 from bundles.core.version import Version
+from release.core.routing import RoutingTable
 
 
 class NotKept(Exception):
@@ -53,6 +54,15 @@ class Feed(Protocol):
         ...
 
 
+class TableInForce(Protocol):
+    """Knows the routing table to answer by."""
+
+    @property
+    def table(self) -> RoutingTable | None:
+        """The table; None before the first."""
+        ...
+
+
 class KeptSnapshot(Protocol):
     """The origin's own copy of the last snapshot that it verified."""
 
@@ -70,4 +80,20 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Whole seconds since the Unix epoch."""
+        ...
+
+
+class Tree(Protocol):
+    """Where an export is written: bodies as files, and one list of them all. Raises `Failed`."""
+
+    async def holds(self, file: str, digest: Digest) -> bool:
+        """True where the file is there with the bytes of this digest."""
+        ...
+
+    async def write(self, file: str, body: bytes) -> None:
+        """Put the file there, durably and in one step."""
+        ...
+
+    async def finish(self, document: bytes, files: Collection[str]) -> None:
+        """Replace the list in one step, then take all files but these away."""
         ...

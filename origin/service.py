@@ -15,14 +15,13 @@ from origin.core.request import RequestView
 from origin.core.routes import redirect, refuse_withdrawn, resolution, resolution_document, tenant_tags
 from origin.core.target import ExactFile, TenantResolution, parse_target
 from origin.library import Library
-from origin.ports import Clock
-from origin.routing import Routing
+from origin.ports import Clock, TableInForce
 
 
 class Service:
     """Answers every request of the data plane."""
 
-    def __init__(self, routing: Routing, library: Library, clock: Clock) -> None:
+    def __init__(self, routing: TableInForce, library: Library, clock: Clock) -> None:
         self._routing = routing
         self._library = library
         self._clock = clock
@@ -48,7 +47,7 @@ class Service:
         if isinstance(target, TenantResolution):
             return await self._resolution(target, request)
         moved = redirect(self._routing.table, target, self._clock.now())
-        headers = {**moving_headers(*moved.tags), "location": moved.location}
+        headers = {**moving_headers(*moved.tags), "content-length": "0", "location": moved.location}
         return Answer(HTTPStatus.FOUND, headers, until=moved.until)
 
     async def _exact_file(self, target: ExactFile, request: RequestView) -> Answer:
