@@ -4,7 +4,7 @@ keys/       the signing key, the trusted public keys, and the builders whose att
 store/      builds: blobs and manifests, unless HEADRACE_STORE names a place in S3
 control.db  the control plane's ledger (SQLite)
 snapshots/  the sealed routing table, for origins to follow
-origin/     the origin's own copies: of the last snapshot it verified, and of builds in use
+origin/     the origin's own copies: of the last snapshot it verified, and of builds in use; its reload socket
 """
 
 import os
@@ -126,6 +126,11 @@ def trusted_keys(data: Path) -> TrustedKeys:
     if not any(trusted):
         raise Failed(f"{data} has no public keys: publish a build there first, or name another folder with --data")
     return trusted
+
+
+def reload_socket(data: Path, host: str, port: int) -> Path:
+    """Where the origin that listens there is asked to renew its workers."""
+    return data / "origin" / f"{host}:{port}.sock"
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -20,6 +21,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from bundles.core.errors import Failed
 from origin.metrics import FOLDER_VARIABLE
+from origin.reload import reload_socket
 
 _log = structlog.get_logger()
 
@@ -94,17 +96,21 @@ class _Worker:
 
 
 class Supervisor:
-    """Keeps so many workers at work on the listeners. Each runs the command that this process was started by."""
+    """Keeps so many workers at work on the listeners. Each runs the command that this process was started by.
 
-    def __init__(self, listeners: Sequence[socket.socket], count: int) -> None:
+    They are renewed at SIGHUP, and for whoever connects to `reload`, a socket's path.
+    """
+
+    def __init__(self, listeners: Sequence[socket.socket], count: int, reload: Path) -> None:
         self._listeners = listeners
         self._count = count
+        self._reload = reload
         self._workers: set[_Worker] = set()
         self._stopping = asyncio.Event()
         self._renewing = asyncio.Lock()
 
     async def run(self) -> None:
-        """Work until SIGINT or SIGTERM; renew all workers at SIGHUP. Raises `Failed` where none can be started."""
+        """Work until SIGINT or SIGTERM. Raises `Failed` where no worker can be started."""
         loop = asyncio.get_running_loop()
         with tempfile.TemporaryDirectory(prefix="headrace-metrics-") as folder:
             self._environment = {**os.environ, FOLDER_VARIABLE: folder}
@@ -115,24 +121,26 @@ class Supervisor:
                 loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(self._renew()))
                 listening = await self._start_all()
                 if listening:
-                    _log.info("workers listening", count=self._count)
-                    await self._stopping.wait()
+                    async with reload_socket(self._reload, self._renew):
+                        _log.info("workers listening", count=self._count)
+                        await self._stopping.wait()
                 self._retire(self._workers)
         if not listening:
             raise Failed("the workers ended at their start: the log says why")
         _log.info("workers stopped")
 
-    async def _renew(self) -> None:
-        """Put new workers in place of all, which end once the new ones answer; where those fail, the old stay."""
+    async def _renew(self) -> bool:
+        """Put new workers in place of all, which end once those answer. False where they fail; the old stay."""
         async with self._renewing:
             old = set(self._workers)
             if self._stopping.is_set():
-                return
-            if await self._start_all():
-                self._retire(old)
-                _log.info("workers renewed", count=self._count)
-            else:
+                return False
+            if not await self._start_all():
                 _log.error("workers not renewed", why="new ones ended at their start")
+                return False
+            self._retire(old)
+            _log.info("workers renewed", count=self._count)
+            return True
 
     async def _start_all(self) -> bool:
         """Start a full set of workers. False where one of them failed, and then none of them stays."""

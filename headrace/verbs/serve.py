@@ -11,15 +11,22 @@ import typer
 
 from bundles.core.errors import Invalid, Refused
 from headrace import wiring
+from headrace.config_file import take_options
 from headrace.logs import configure_logs
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
 from headrace.terminal import show
 from release.core.snapshot import MAX_SEALED_BYTES
 
-EPILOG = example("headrace serve --port 8080")
+EPILOG = example("headrace serve --port 8080", "headrace serve --config origin.toml --reload-config")
 
 _MIB = 1024 * 1024
 _MAX_SECRETS_BYTES = 64 * 1024
+
+
+class Renewed(msgspec.Struct, frozen=True):
+    """The address whose workers are all new."""
+
+    renewed: str
 
 
 class Listening(msgspec.Struct, frozen=True):
@@ -73,6 +80,23 @@ def serve(
     disk_cache_mib: Annotated[
         int, typer.Option("--disk-cache-mib", min=128, help="The most disk for copies of what the store gave.")
     ] = 1024,
+    reload_config: Annotated[
+        bool,
+        typer.Option(
+            "--reload-config",
+            help="Serve nothing: have the origin that runs with --workers on this --host and --port renew them.",
+        ),
+    ] = False,
+    _config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            is_eager=True,
+            callback=take_options,
+            help="More of these options, in TOML: cache-mib = 512.",
+        ),
+    ] = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -82,6 +106,7 @@ def serve(
     from origin.adapters.disk_copies import DiskCopies
     from origin.adapters.followed_file import FollowedFile
     from origin.edge import EdgeSecrets
+    from origin.reload import ask_to_reload
     from origin.server import address, listen
     from origin.server import serve as serve_origin
     from origin.workers import Seat, Supervisor
@@ -96,6 +121,11 @@ def serve(
     trusted = wiring.trusted_keys(data)
     if edge is not None:
         asyncio.run(edge.start())
+    if reload_config:
+        asyncio.run(ask_to_reload(wiring.reload_socket(data, host, port)))
+        renewed = Renewed(f"{host}:{port}")
+        show(renewed, as_json, lambda console: console.print(f"{renewed.renewed}: all workers are new"))
+        return
     seat = Seat.taken()
     listeners = (listen(host, port), listen(host, probe_port)) if seat is None else seat.listeners
     if seat is None:
@@ -104,7 +134,8 @@ def serve(
         show(listening, as_json, lambda console: console.print(f"{listening.origin} (probes: {listening.probes})"))
     configure_logs()
     if seat is None and workers is not None:
-        asyncio.run(Supervisor(listeners, workers).run())
+        reload = wiring.reload_socket(data, host, listeners[0].getsockname()[1])
+        asyncio.run(Supervisor(listeners, workers, reload).run())
         return
 
     async def run() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.support.cli import run
+from tests.support.cli import fail, run, succeed
 from tests.support.load import Load, ask
 from tests.support.processes import Origin, origin
 
@@ -112,3 +112,49 @@ def wait_until_refused(host: str, port: int) -> None:
             socket.create_connection((host, port), timeout=30).close()
         except OSError:
             return
+
+
+def test_reload_config_takes_up_changed_options_and_says_when_that_is_done(
+    released_data: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "origin.toml"
+    config.write_text('workers = 1\nhost = "127.0.0.1"\n')
+    with origin(released_data, "--config", str(config)) as process:
+        process.wait_for("workers listening")
+        port = str(urlsplit(process.url).port)
+        assert counts_again(process)
+        config.write_text("workers = 1\nfast-lane = false\n")
+        told = succeed(released_data, "serve", "--reload-config", "--config", str(config), "--port", port)
+        assert told == {"renewed": f"127.0.0.1:{port}"}
+        assert not counts_again(process)
+
+
+def test_reload_config_that_can_not_be_taken_up_changes_nothing(released_data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "origin.toml"
+    config.write_text("workers = 1\n")
+    with origin(released_data, "--config", str(config)) as process:
+        process.wait_for("workers listening")
+        ask_again = ("serve", "--reload-config", "--port", str(urlsplit(process.url).port))
+        config.write_text("workers = 1\ncache-mib = 0\n")
+        assert "could not start" in fail(released_data, *ask_again, code=1)
+        config.write_text("workers = 1\ncache = 5\n")
+        assert "no option 'cache'" in fail(released_data, *ask_again, "--config", str(config), code=2)
+        assert httpx.get(f"{process.url}/sdk@1.0.0/sdk.js").status_code == 200
+
+
+def test_reload_config_without_an_origin_that_can_be_asked_says_so(released_data: Path) -> None:
+    with origin(released_data) as process:
+        port = str(urlsplit(process.url).port)
+        assert "no origin with --workers" in fail(
+            released_data, "serve", "--reload-config", "--port", port, code=1
+        )
+
+
+def counts_again(process: Origin) -> bool:
+    """True where an origin sends again what it has sent."""
+    sent_again = "headrace_origin_answers_sent_again_total"
+    before = process.count(sent_again)
+    with httpx.Client() as client:
+        for _ in range(3):
+            client.get(f"{process.url}/sdk@1.0.0/sdk.js")
+    return process.count(sent_again) > before
