@@ -49,7 +49,10 @@ class Walk:
         self._board.say(f"{answer['version']}: {answer['rule']}")
 
     async def watch(self, version: str) -> dict[str, int]:
-        """Watch the controller walk a rollout to its end. How many tenants had the build at each stage's end."""
+        """Watch the controller walk a rollout to its end. How many tenants had the build at each stage's end.
+
+        At the last stage's end each is asked once more.
+        """
         reached: dict[str, int] = {}
         state = await self._channel()
         while (rollout := state.rollout) is not None:
@@ -60,6 +63,9 @@ class Walk:
                 self._board.note()
                 await anyio.sleep(_LOOK_SECONDS)
                 state = await self._channel()
+            if state.rollout is None:
+                await self._traffic.sweep()
+                reached[stage] = self._traffic.builds()[version]
             self._board.end()
         if state.stable != version:
             raise Failed(f"the rollout of {version} ended without making it the stable build")
@@ -68,7 +74,6 @@ class Walk:
 
     async def roll_back(self, version: str, to: str) -> Undone:
         """Roll a stable build back under traffic, and watch for its last answer."""
-        await self._traffic.sweep()
         self._board.begin(f"{version} is rolled back to {to}")
         asked = time.time()
         await self.verb("rollback", self._product, "--reason", "errors on checkout")
