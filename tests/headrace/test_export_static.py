@@ -1,11 +1,13 @@
 """`headrace export-static` on folders that change, and what it refuses."""
 
 import fcntl
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli import fail, release, run, succeed
+from tests.support.injection import run_injected
 from tests.support.static_host import entries
 
 
@@ -93,6 +95,39 @@ def test_a_first_export_that_fails_leaves_no_list_and_can_be_run_again(data: Pat
     moved.rename(blobs)
     succeed(data, "export-static", str(tmp_path / "failover"))
     assert files(tmp_path / "failover") == listed(tmp_path / "failover")
+
+
+@pytest.mark.parametrize("at", ["tree/sdk@1.1.0", "tree/br/sdk@1.1.0", "tree/zstd/sdk@1.1.0"])
+def test_an_export_that_is_killed_leaves_the_old_list_and_all_of_its_files(
+    data: Path, exported: Path, at: str
+) -> None:
+    before, kept = (exported / "export.json").read_bytes(), listed(exported)
+    release(data, "1.1.0")
+    kill_export(data, exported, "mkdir", at)
+    assert (exported / "export.json").read_bytes() == before
+    assert kept <= files(exported)
+    succeed(data, "export-static", str(exported))
+    assert files(exported) == listed(exported) > kept
+
+
+def test_an_export_that_is_killed_while_it_takes_files_away_has_the_new_list_and_all_of_its_files(
+    data: Path, exported: Path
+) -> None:
+    release(data, "1.1.0")
+    succeed(data, "export-static", str(exported))
+    succeed(data, "block", "set", "sdk", "1.1.0", "--reason", "leaks")
+    kill_export(data, exported, "unlink", "tree/sdk@1.1.0/sdk.js")
+    assert not any("1.1.0" in file for file in listed(exported))
+    assert listed(exported) < files(exported)
+    succeed(data, "export-static", str(exported))
+    assert files(exported) == listed(exported)
+
+
+def kill_export(data: Path, folder: Path, call: str, file: str) -> None:
+    """Run an export that is killed at this system call on this file or folder."""
+    arguments = ["export-static", str(folder), "--data", str(data)]
+    killed = run_injected(f"{call}:signal=SIGKILL", arguments, folder / file)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
 
 
 def test_a_folder_of_others_files_is_left_alone(data: Path, tmp_path: Path) -> None:

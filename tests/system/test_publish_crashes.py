@@ -12,6 +12,7 @@ import pytest
 from bundles.adapters.s3_bucket import S3Location
 from tests.contract.conftest import s3_location, s3_server
 from tests.support.cli import write_build
+from tests.support.injection import run_injected
 
 __all__ = ["s3_location", "s3_server"]
 
@@ -29,18 +30,6 @@ def crash(kind: str, folder: Path, **environment: str) -> dict[str, Any]:
     )
     assert result.returncode == 0, result.stderr
     return dict(json.loads(result.stdout))
-
-
-def run_injected(inject: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run headrace while the kernel's answers to some system calls are changed by strace."""
-    tracer = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={inject.partition(':')[0]}"]
-    return subprocess.run(
-        [*tracer, "-e", f"inject={inject}", str(Path(sys.executable).with_name("headrace")), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(("kind", "least"), [("disk", 200), ("enospc", 50), ("eio", 50)])
