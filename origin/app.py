@@ -73,7 +73,7 @@ class DataPlane:
         """The answer with its body's bytes, which HEAD leaves out."""
         status, headers, body = answer.status, answer.headers, answer.body
         if not isinstance(body, BlobBody):
-            hold(scope, answer.until)
+            hold(scope, answer.until, answer.common)
             return Response(b"" if request.method == "HEAD" else body, status, headers)
         if request.method == "HEAD":
             hold(scope, answer.until)

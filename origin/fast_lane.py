@@ -5,6 +5,7 @@ known, takes the slow lane, uvicorn's own; there the bytes that it writes are ke
 application says through the ASGI extension `headrace.memo` how long they hold.
 """
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, cast
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from origin.core.common import Common
 from origin.core.head import RequestKey, read_head
 from origin.memo import Memo, SentAnswer
 
@@ -26,17 +28,20 @@ class _Ticket:
 
     def __init__(self) -> None:
         self.until: float = 0
+        self.common: Common | None = None
         self.each_time: Callable[[], None] = lambda: None
 
 
-def hold(scope: Scope, until: float) -> None:
+def hold(scope: Scope, until: float, common: Common | None = None) -> None:
     """Say that the answer in this scope depends on the request's view and the routing table alone, until then.
 
-    In seconds since the epoch; 0 is not at all.
+    In seconds since the epoch; 0 is not at all. With `common`, it is also that of all requests which have this
+    in common, whenever they do.
     """
     ticket = scope.get("extensions", {}).get(_EXTENSION)
     if ticket is not None:
         ticket.until = until
+        ticket.common = common
 
 
 def each_time(scope: Scope, call: Callable[[], None]) -> None:
@@ -68,13 +73,14 @@ class _Recorder:
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. `memo` is shared by all connections of an origin.
+    """One connection. `memo` is shared by all connections of an origin; `common` knows what answers share.
 
     Two things that uvicorn leaves to chance are settled: a client that has sent all it will (a half-closed
     connection) is still answered, and what is no request is refused after the answers to those before it.
     """
 
     memo: Memo
+    common: Callable[[bytes], Common | None]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -108,9 +114,13 @@ class Connection(HttpToolsProtocol):
         if key is None:
             super().data_received(data)
             return
-        answer = self.memo.get(key, time.time)
+        answer, own = self.memo.get(key, time.time), b""
+        if answer is None:
+            common = self.common(key[1])
+            if common is not None:
+                answer, own = self.memo.get(_common_key(key, common), time.time), common.own
         if answer is not None:
-            self._send_again(answer)
+            self._send_again(answer, own)
             return
         super().data_received(data)
         self._record(key, self.cycle)
@@ -142,12 +152,12 @@ class Connection(HttpToolsProtocol):
         cycle = self.cycle
         return cycle is None or cycle.response_complete
 
-    def _send_again(self, answer: SentAnswer) -> None:
-        head, body = answer.head(self.server_state.default_headers), answer.body
-        if len(body) <= _JOINED_BYTES:
-            self.transport.write(head + body)
+    def _send_again(self, answer: SentAnswer, own: bytes) -> None:
+        head, rest = answer.head(self.server_state.default_headers), answer.rest
+        if len(rest) <= _JOINED_BYTES:
+            self.transport.write(head + own + rest)
         else:
-            self.transport.writelines((head, body))
+            self.transport.writelines((head + own, rest))
         self.server_state.total_requests += 1
         answer.each_time()
         self._answered_at = self.loop.time()
@@ -175,7 +185,7 @@ class Connection(HttpToolsProtocol):
         def on_response() -> None:
             answer = _sent(recorder.written, ticket) if cycle.keep_alive else None
             if answer is not None:
-                self.memo.keep(key, answer, generation)
+                self.memo.keep(_common_key(key, ticket.common) if ticket.common else key, answer, generation)
             complete()
 
         cast("dict[str, Any]", cycle.scope)["extensions"] = {_EXTENSION: ticket}
@@ -189,9 +199,19 @@ def _sent(written: list[bytes], ticket: _Ticket) -> SentAnswer | None:
     dated = _DATED.match(written[0])
     if dated is None:
         return None
-    return SentAnswer(dated[1], written[0][dated.end() :], b"".join(written[1:]), ticket.until, ticket.each_time)
+    fields, body = written[0][dated.end() :], b"".join(written[1:])
+    if ticket.common is None:
+        return SentAnswer(dated[1], fields, body, ticket.until, ticket.each_time)
+    if fields.count(ticket.common.own) != 1:
+        return None
+    before, _, after = fields.partition(ticket.common.own)
+    return SentAnswer(dated[1], before, after + body, math.inf, ticket.each_time)
 
 
-def connection_class(memo: Memo) -> type[Connection]:
+def _common_key(key: RequestKey, common: Common) -> RequestKey:
+    return key[0], common.target, *key[2:]
+
+
+def connection_class(memo: Memo, common: Callable[[bytes], Common | None]) -> type[Connection]:
     """The protocol of the connections that share this memo."""
-    return type("SharingConnection", (Connection,), {"memo": memo})
+    return type("SharingConnection", (Connection,), {"memo": memo, "common": staticmethod(common)})

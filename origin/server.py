@@ -86,7 +86,7 @@ async def serve(
     service = Service(routing, Library(builds, trusted, send_deltas=send_deltas), clock)
     data_plane = DataPlane(service, Bodies(builds, cache_bytes - memo.budget), edge)
     servers = [
-        _Server(data_plane, connection_class(memo), tls, memo.forget),
+        _Server(data_plane, connection_class(memo, service.common), tls, memo.forget),
         _Server(probes(routing), HttpToolsProtocol, None, lambda: None),
     ]
     with _stopping(servers, seat):

@@ -7,6 +7,7 @@ from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from bundles.core.version import Version
 from origin.core.answer import Answer
+from origin.core.common import Common, common_redirect
 from origin.core.faults import HttpFault, error_answer, method_not_allowed, not_found
 from origin.core.headers import moving_headers, preflight_headers, representation_headers
 from origin.core.prepared import PreparedBuild
@@ -48,7 +49,11 @@ class Service:
             return await self._resolution(target, request)
         moved = redirect(self._routing.table, target, self._clock.now())
         headers = {**moving_headers(*moved.tags), "content-length": "0", "location": moved.location}
-        return Answer(HTTPStatus.FOUND, headers, until=moved.until)
+        return Answer(HTTPStatus.FOUND, headers, until=moved.until, common=moved.common)
+
+    def common(self, target: bytes) -> Common | None:
+        """What the answer to this target, as it is on the wire, has in common with others now."""
+        return common_redirect(self._routing.table, target, self._clock.now())
 
     async def _exact_file(self, target: ExactFile, request: RequestView) -> Answer:
         refuse_withdrawn(self._routing.table, target)

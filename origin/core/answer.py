@@ -6,6 +6,7 @@ import msgspec
 
 from bundles.core.digest import Digest
 from bundles.core.span import Span
+from origin.core.common import Common
 from origin.core.headers import Headers
 
 
@@ -21,10 +22,11 @@ class Answer(msgspec.Struct, frozen=True):
     """A response: status, headers with lower-case names, and body.
 
     `until` is when another answer may be due to the same request, though the routing table is the same: in
-    seconds since the epoch, 0 where that may be at any time.
+    seconds since the epoch, 0 where that may be at any time. `common` is set where it is shared.
     """
 
     status: HTTPStatus
     headers: Headers
     body: bytes | BlobBody = b""
     until: float = 0
+    common: Common | None = None

@@ -77,7 +77,7 @@ def moving_names(routes: ProductRoutes, ranges: Iterable[Range]) -> list[str]:
 
 
 def _lines(routes: ProductRoutes) -> Iterable[str]:
-    for version in routes.released():
+    for version in routes.released:
         parsed = precedence(version)
         yield f"{parsed.major}"
         yield f"{parsed.major}.{parsed.minor}"

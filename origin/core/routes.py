@@ -8,6 +8,7 @@ import msgspec
 
 from bundles.core.names import Product
 from bundles.core.version import Version
+from origin.core.common import Common, common_of, tenant_tag
 from origin.core.faults import gone, not_found, unavailable
 from origin.core.prepared import FileLink
 from origin.core.target import ExactFile, MovingFile, TenantFile, TenantResolution
@@ -20,12 +21,13 @@ from release.core.routing import ProductRoutes, RoutingTable
 class Redirect(msgspec.Struct, frozen=True):
     """The exact URL that a moving one stands for now, until when at least, and the cache tags to purge it by.
 
-    `until` is in seconds since the epoch, of one routing table.
+    `until` is in seconds since the epoch, of one routing table. `common` is set where tenants share the answer.
     """
 
     location: str
     tags: tuple[str, ...]
     until: float
+    common: Common | None = None
 
 
 class ResolutionDocument(msgspec.Struct, frozen=True, omit_defaults=False):
@@ -57,18 +59,16 @@ def redirect(table: RoutingTable | None, target: MovingFile | TenantFile, now: i
     """Where a moving URL points now. Raises 404 for what resolves to nothing, 503 before the first snapshot."""
     routes = _routes(table, target.product)
     if isinstance(target, TenantFile):
-        resolved = resolve_tenant(routes, target.tenant, target.environment, now=now)
-        tags = tenant_tags(target.tenant, target.product)
-    elif target.channel is not None and target.channel in routes.channels:
+        return _tenant_redirect(routes, target, now)
+    if target.channel is not None and target.channel in routes.channels:
         resolved = resolve_channel(routes, target.channel)
-        tags = f"product:{target.product}", f"channel:{target.product}/{target.channel}"
+        tags: tuple[str, ...] = (f"product:{target.product}", f"channel:{target.product}/{target.channel}")
     elif target.range is not None:
         resolved = resolve_range(routes, target.range)
-        tags = f"product:{target.product}", *_range_tags(routes, target.product)
+        tags = (f"product:{target.product}", *_range_tags(routes, target.product))
     else:
         raise not_found(f"{target.product} has no channel {target.channel!r}")
-    url = exact_url(target.product, _build(resolved, target.product), target.path)
-    return Redirect(url, tuple(tags), math.inf if resolved.next_change is None else resolved.next_change)
+    return Redirect(exact_url(target.product, _build(resolved, target.product), target.path), tags, math.inf)
 
 
 def resolution(table: RoutingTable | None, target: TenantResolution, now: int) -> tuple[Version, Resolution]:
@@ -104,7 +104,18 @@ def resolution_document(
 
 def tenant_tags(tenant: Tenant, product: Product) -> tuple[str, ...]:
     """The cache tags of what one tenant gets of one product."""
-    return f"product:{product}", f"tenant:{tenant}"
+    return f"product:{product}", tenant_tag(tenant)
+
+
+def _tenant_redirect(routes: ProductRoutes, target: TenantFile, now: int) -> Redirect:
+    resolved = resolve_tenant(routes, target.tenant, target.environment, now=now)
+    build = _build(resolved, target.product)
+    return Redirect(
+        exact_url(target.product, build, target.path),
+        tenant_tags(target.tenant, target.product),
+        math.inf if resolved.next_change is None else resolved.next_change,
+        common_of(build, f"{target.product}/{target.path}", target.tenant),
+    )
 
 
 def _range_tags(routes: ProductRoutes, product: Product) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """The core's types as JSON documents, in the snapshot and in the ledger alike."""
 
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,5 +28,11 @@ def _encode_range(value: Any) -> str:
 
 def _decode_range(wanted: type, value: Any) -> Range:
     if wanted is Range and isinstance(value, str):
-        return Range(value)
+        return _range(value)
     raise NotImplementedError(wanted)
+
+
+@lru_cache(maxsize=16_384)
+def _range(text: str) -> Range:
+    """To read a range takes longer than all else of a pin, and many pins hold few ranges."""
+    return Range(text)

@@ -14,14 +14,14 @@ PRODUCTION = Environment("production")
 STAGING = Environment("staging")
 STABLE = Channel("stable")
 
-_TENANT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?")
-_ENVIRONMENT = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+TENANT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?")
+ENVIRONMENT = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _CHANNEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 def parse_tenant(text: str) -> Tenant:
     """A customer's id, as the vendor writes it."""
-    if not _TENANT.fullmatch(text):
+    if not TENANT.fullmatch(text):
         raise Invalid(
             f"{text!r} is not a tenant id: use 1 to 128 of A-Z, a-z, 0-9, '.', '_', ':' and '-', beginning and"
             " ending with a letter or digit"
@@ -31,7 +31,7 @@ def parse_tenant(text: str) -> Tenant:
 
 def parse_environment(text: str) -> Environment:
     """One of a tenant's environments; `production` unless named."""
-    if not _ENVIRONMENT.fullmatch(text):
+    if not ENVIRONMENT.fullmatch(text):
         raise Invalid(f"{text!r} is not an environment: use 1 to 32 of a-z, 0-9 and '-', as in production")
     return Environment(text)
 

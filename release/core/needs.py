@@ -37,13 +37,13 @@ def _roles(routes: ProductRoutes, keep: int, now: int) -> Iterator[tuple[Version
     for name, state in routes.channels.items():
         for version in _rollback_targets(state, routes.blocks, keep):
             yield version, f"a build that channel {name} may be rolled back to"
-    for line, version in _newest_of_each_line(routes.released()):
+    for line, version in _newest_of_each_line(routes.released):
         yield version, f"the newest release of {line}"
 
 
 def _pinned(routes: ProductRoutes, keep: int, now: int) -> Iterator[tuple[Version, str]]:
     """A blocked build counts: it is the pin's again once the block is cleared."""
-    released = routes.released()
+    released = routes.released
     for key, pin in routes.pins.items():
         if pin.expires_at is not None and now >= pin.expires_at:
             continue

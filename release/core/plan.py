@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 
 import msgspec
@@ -50,7 +51,7 @@ class Stage(msgspec.Struct, frozen=True):
         return format_share(self.share) if self.kind is StageKind.COHORT else str(self.kind)
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, dict=True):
     """A rollout's stages, in order, and the tenants that its canary names."""
 
     stages: tuple[Stage, ...]
@@ -75,6 +76,11 @@ class Plan(msgspec.Struct, frozen=True):
             parse_tenant(tenant)
         if self.canary_tenants and StageKind.CANARY not in kinds:
             raise Invalid("canary tenants are named, but the plan has no canary stage")
+
+    @cached_property
+    def canary(self) -> frozenset[Tenant]:
+        """The canary tenants, to look one up."""
+        return frozenset(self.canary_tenants)
 
 
 def parse_plan(stages: str, canary_tenants: Sequence[str], bake: str | None) -> Plan:

@@ -77,12 +77,8 @@ def resolve_channel(routes: ProductRoutes, channel: Channel) -> Resolution:
 
 def resolve_range(routes: ProductRoutes, wanted: Range) -> Resolution:
     """What `product@range` is: the newest released build in it. A build in the midst of a rollout is not one."""
-    build = _newest(routes, wanted)
+    build = routes.newest(wanted)
     return Resolution(build, Reason.NOTHING if build is None else Reason.RANGE)
-
-
-def _newest(routes: ProductRoutes, wanted: Range) -> Version | None:
-    return next((version for version in routes.released() if wanted.admits(version)), None)
 
 
 def _pinned(routes: ProductRoutes, pin: Pin, now: int) -> tuple[Version | None, Passed | None]:
@@ -91,7 +87,7 @@ def _pinned(routes: ProductRoutes, pin: Pin, now: int) -> tuple[Version | None, 
     if pin.target.exact is not None:
         blocked = pin.target.exact in routes.blocks
         return pin.target.exact, Passed.PIN_BLOCKED if blocked else None
-    build = _newest(routes, pin.target)
+    build = routes.newest(pin.target)
     return build, Passed.PIN_UNSATISFIABLE if build is None else None
 
 
@@ -119,7 +115,7 @@ def _reached(rollout: Rollout, tenant: Tenant, environment: Environment, bucket:
     if environment == STAGING:
         return Reason.STAGING
     stage = rollout.stage
-    if stage.kind is not StageKind.STAGING and tenant in rollout.plan.canary_tenants:
+    if stage.kind is not StageKind.STAGING and tenant in rollout.plan.canary:
         return Reason.CANARY
     if is_in_cohort(bucket, stage.share):
         return Reason.CANARY if stage.kind is StageKind.CANARY else Reason.COHORT

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -13,6 +14,7 @@ from release.core.plan import Plan, Stage
 
 MAX_HISTORY = 1_000
 MAX_REASON_LENGTH = 500
+_MAX_RANGES_KNOWN = 4_096
 
 
 class Progress(StrEnum):
@@ -103,7 +105,7 @@ def parse_pin_key(text: str) -> PinKey:
     return PinKey(parse_tenant(tenant), parse_environment(environment))
 
 
-class ProductRoutes(msgspec.Struct, frozen=True):
+class ProductRoutes(msgspec.Struct, frozen=True, dict=True):
     """All that decides one product: its channels, its pins by `tenant~environment`, and its blocked builds.
 
     A retired build does not exist any more, or is about not to: no channel and no pin ever gets it again.
@@ -114,7 +116,8 @@ class ProductRoutes(msgspec.Struct, frozen=True):
     blocks: Mapping[Version, Block] = {}
     retired: frozenset[Version] = frozenset()
 
-    def released(self) -> list[Version]:
+    @cached_property
+    def released(self) -> tuple[Version, ...]:
         """The builds a range may choose, the newest first: stable ones, now or once, and never undone."""
         versions = {
             version
@@ -123,7 +126,20 @@ class ProductRoutes(msgspec.Struct, frozen=True):
             for version in channel.history
             if version not in self.blocks
         }
-        return sorted(versions, key=precedence, reverse=True)
+        return tuple(sorted(versions, key=precedence, reverse=True))
+
+    def newest(self, wanted: Range) -> Version | None:
+        """The newest released build in a range. It is looked for once: many pins hold few ranges."""
+        known = self._newest
+        if wanted not in known:
+            if len(known) == _MAX_RANGES_KNOWN:
+                known.clear()
+            known[wanted] = next((version for version in self.released if wanted.admits(version)), None)
+        return known[wanted]
+
+    @cached_property
+    def _newest(self) -> dict[Range, Version | None]:
+        return {}
 
 
 class RoutingTable(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """Resolution: block > pin > rollout cohort > stable."""
 
+import cProfile
 import math
 
 import pytest
@@ -163,3 +164,23 @@ def test_nothing_is_released_where_nothing_was_rolled_out() -> None:
 def test_the_next_change_is_when_the_stage_has_baked() -> None:
     table = routes(rolling(parse_plan("5,100", [], "10m"), 0))
     assert resolve_tenant(table, ACME, now=0).next_change == 700
+
+
+def test_many_pins_on_few_ranges_are_resolved_at_the_cost_of_few() -> None:
+    """What a range admits is looked for once in a table; each pin after that is a look-up."""
+    history = tuple(Version(f"1.{minor}.{patch}") for minor in range(20) for patch in range(50))
+    table = routes(
+        ChannelState(history), pins={f"t{n}~production": Pin(Range("~1.0"), "", "") for n in range(500)}
+    )
+    first, rest = _calls(table, range(1)), _calls(table, range(1, 500))
+    assert rest / 499 < first / 50
+
+
+def _calls(table: ProductRoutes, numbers: range) -> int:
+    """How many functions are called to resolve these tenants."""
+    profile = cProfile.Profile()
+    profile.enable()
+    for number in numbers:
+        assert resolve_tenant(table, Tenant(f"t{number}"), now=0).build == "1.0.49"
+    profile.disable()
+    return sum(entry.callcount for entry in profile.getstats())
