@@ -9,7 +9,7 @@ from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.names import Channel, Tenant
 from release.core.plan import Stage
-from release.core.routing import ChannelState, Progress, Rollout
+from release.core.routing import ChannelState, Progress, Rollout, Scheduled
 
 
 class StageView(msgspec.Struct, frozen=True):
@@ -24,6 +24,7 @@ class RolloutView(msgspec.Struct, frozen=True):
     """A live rollout. `stage` counts from 0; times are RFC 3339 in UTC."""
 
     candidate: Version
+    author: str
     progress: Progress
     stage: int
     stages: tuple[StageView, ...]
@@ -32,8 +33,17 @@ class RolloutView(msgspec.Struct, frozen=True):
     promoted_at: str | None
 
 
+class ScheduledView(msgspec.Struct, frozen=True):
+    """A rollout that begins by itself; `at` is RFC 3339 in UTC."""
+
+    candidate: Version
+    author: str
+    at: str
+    stages: tuple[StageView, ...]
+
+
 class ChannelView(msgspec.Struct, frozen=True):
-    """A channel at a revision of the routing table."""
+    """A channel at a revision of the routing table; `frozen` says which freeze holds it, or is null."""
 
     product: Product
     channel: Channel
@@ -41,9 +51,13 @@ class ChannelView(msgspec.Struct, frozen=True):
     stable: Version | None
     earlier: tuple[Version, ...]
     rollout: RolloutView | None
+    scheduled: ScheduledView | None
+    frozen: str | None
 
 
-def view_channel(product: Product, channel: Channel, revision: int, state: ChannelState) -> ChannelView:
+def view_channel(
+    product: Product, channel: Channel, revision: int, state: ChannelState, frozen: str | None = None
+) -> ChannelView:
     """The channel for its users; `earlier` has the newest first."""
     return ChannelView(
         product=product,
@@ -52,18 +66,30 @@ def view_channel(product: Product, channel: Channel, revision: int, state: Chann
         stable=state.stable,
         earlier=state.history[-2::-1],
         rollout=None if state.rollout is None else _view_rollout(state.rollout),
+        scheduled=None if state.scheduled is None else _view_scheduled(state.scheduled),
+        frozen=frozen,
     )
 
 
 def _view_rollout(rollout: Rollout) -> RolloutView:
     return RolloutView(
         candidate=rollout.candidate,
+        author=rollout.author,
         progress=rollout.progress,
         stage=rollout.stage_index,
         stages=tuple(_view_stage(stage) for stage in rollout.plan.stages),
         canary_tenants=rollout.plan.canary_tenants,
         stage_since=format_time(rollout.stage_since),
         promoted_at=None if rollout.bakes_until is None else format_time(rollout.bakes_until),
+    )
+
+
+def _view_scheduled(scheduled: Scheduled) -> ScheduledView:
+    return ScheduledView(
+        candidate=scheduled.candidate,
+        author=scheduled.author,
+        at=format_time(scheduled.at),
+        stages=tuple(_view_stage(stage) for stage in scheduled.plan.stages),
     )
 
 
@@ -85,6 +111,10 @@ def draw_channel(console: Console, view: ChannelView) -> None:
         console.print(f"earlier: {', '.join(view.earlier[:5])}")
     if view.rollout is not None:
         _draw_rollout(console, view.rollout)
+    if view.scheduled is not None:
+        console.print(f"scheduled: {view.scheduled.candidate} begins at {view.scheduled.at}")
+    if view.frozen is not None:
+        console.print(view.frozen)
 
 
 def _draw_rollout(console: Console, rollout: RolloutView) -> None:

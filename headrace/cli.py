@@ -13,6 +13,7 @@ from headrace.verbs import (
     export_static,
     keys,
     pin,
+    policy,
     provenance,
     publish,
     publish_batch,
@@ -40,6 +41,7 @@ app.add_typer(rollout.app, name="rollout")
 app.command(epilog=rollout.ROLLBACK_EPILOG)(rollout.rollback)
 app.add_typer(pin.app, name="pin")
 app.add_typer(block.app, name="block")
+app.add_typer(policy.app, name="policy")
 app.command(epilog=retire.EPILOG)(retire.retire)
 app.command(epilog=why.EPILOG)(why.why)
 app.command(epilog=serve.EPILOG)(serve.serve)

@@ -1,11 +1,11 @@
 """A verb's options in a TOML file: `cache-mib = 512` is `--cache-mib 512`."""
 
-import tomllib
 from pathlib import Path
 
 import typer
 
 from bundles.core.errors import Invalid
+from headrace.toml_file import read_toml
 
 _MAX_BYTES = 64 * 1024
 
@@ -22,7 +22,7 @@ def take_options(context: typer.Context, file: Path | None) -> Path | None:
             if not parameter.is_eager
         }
         taken = {}
-        for name, value in _read(file).items():
+        for name, value in read_toml(file, _MAX_BYTES, "file of options").items():
             if name not in options:
                 raise Invalid(f"{file}: there is no option {name!r}; known are {', '.join(sorted(options))}")
             _check_kind(file, name, value, is_flag=getattr(options[name], "is_flag", False))
@@ -36,17 +36,3 @@ def _check_kind(file: Path, name: str, value: object, *, is_flag: bool) -> None:
         raise Invalid(f"{file}: {name} is true or false")
     if not is_flag and type(value) not in (int, str):
         raise Invalid(f"{file}: {name} is a number or a text in quotes")
-
-
-def _read(file: Path) -> dict[str, object]:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise Invalid(f"can't read {file}: {error.strerror}") from None
-    if len(content) > _MAX_BYTES:
-        raise Invalid(f"{file} has more than {_MAX_BYTES} bytes: it is no file of options")
-    try:
-        return tomllib.loads(content.decode())
-    except ValueError as error:
-        raise Invalid(f"{file} is not TOML: {error}") from None

@@ -37,6 +37,11 @@ ExpectRevision = Annotated[
     typer.Option("--expect-revision", help="Change only if the routing table is at this revision (else exit 5)."),
 ]
 
+BreakGlass = Annotated[
+    bool,
+    typer.Option("--break-glass", help="Go through a freeze; needs a --reason, and is audited as such."),
+]
+
 
 def actor_or_login(actor: str | None) -> str:
     """The actor that was named, or who is logged in."""

@@ -1,4 +1,4 @@
-"""What the controller does at each tick: mend the snapshot, and promote rollouts whose bake time has passed."""
+"""What the controller does at each tick: mend the snapshot, begin what is scheduled, promote what has baked."""
 
 from collections.abc import Iterator
 
@@ -7,42 +7,50 @@ import msgspec
 from bundles.core.errors import Refused
 from bundles.core.names import Product
 from release.change import Author, Control
+from release.core.commands import Begin, Promote
 from release.core.names import Channel
-from release.core.routing import ChannelState, Rollout, RoutingTable
-from release.core.transition import Promote
+from release.core.routing import ChannelState, RoutingTable
 from release.rollouts import command_channel
 from release.snapshot import sync_snapshot
 
-AUTHOR = Author(actor="controller", reason="bake time has passed")
+_BAKED = Author(actor="controller", reason="bake time has passed")
+_SCHEDULED = Author(actor="controller", reason="its time has come")
 
 
 class Advanced(msgspec.Struct, frozen=True):
-    """A promotion that the controller made."""
+    """A step that the controller took."""
 
     product: Product
     channel: Channel
+    step: str
     revision: int
     state: ChannelState
 
 
 async def advance(control: Control) -> list[Advanced]:
-    """Promote each rollout that is due, by one stage. One that a person changed meanwhile is left alone."""
+    """Begin each scheduled rollout whose time has come, and promote each that has baked, by one stage.
+
+    One that a person changed meanwhile is left alone; one that may not go on, as in a freeze, waits.
+    """
     table = await sync_snapshot(control.ledger, control.snapshots, control.signing_key, control.trusted)
     advanced = []
-    for product, channel, rollout in _due(table, control.clock.now()):
+    for product, channel, command in _due(table, control.clock.now()):
+        step, author = ("begun", _SCHEDULED) if isinstance(command, Begin) else ("promoted", _BAKED)
         try:
-            promoted = await command_channel(control, product, channel, Promote(seen=rollout), AUTHOR)
+            changed = await command_channel(control, product, channel, command, author)
         except Refused:
             continue
-        advanced.append(Advanced(product, channel, promoted.revision, promoted.state))
+        advanced.append(Advanced(product, channel, step, changed.revision, changed.state))
     return advanced
 
 
-def _due(table: RoutingTable, now: int) -> Iterator[tuple[Product, Channel, Rollout]]:
+def _due(table: RoutingTable, now: int) -> Iterator[tuple[Product, Channel, Begin | Promote]]:
     for product, routes in table.products.items():
         for name, state in routes.channels.items():
-            rollout = state.rollout
+            rollout, scheduled = state.rollout, state.scheduled
+            if scheduled is not None and now >= scheduled.at and scheduled.candidate not in routes.blocks:
+                yield product, name, Begin(seen=scheduled)
             if rollout is None or rollout.bakes_until is None or rollout.candidate in routes.blocks:
                 continue
             if now >= rollout.bakes_until:
-                yield product, name, rollout
+                yield product, name, Promote(seen=rollout)

@@ -17,20 +17,32 @@ from release.ports import Change, Clock, Ledger, SnapshotStore, Transaction
 from release.snapshot import sync_snapshot
 
 MAX_ACTOR_LENGTH = 100
+GLASS_BROKEN = "break-glass"
 
 
 class Author(msgspec.Struct, frozen=True):
-    """Who asks for a change and why; with `expected_revision`, only if nothing has changed since that was read."""
+    """Who asks for a change and why; with `expected_revision`, only if nothing has changed since that was read.
+
+    With `breaks_glass` the change goes through freezes, which needs a reason and is in the audit trail as such.
+    """
 
     actor: str
     reason: str = ""
     expected_revision: int | None = None
+    breaks_glass: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < len(self.actor) <= MAX_ACTOR_LENGTH or not _is_one_line(self.actor):
             raise Invalid(f"an actor's name is one line of 1 to {MAX_ACTOR_LENGTH} characters, in UTF-8")
         if len(self.reason) > MAX_REASON_LENGTH or not _is_one_line(self.reason):
             raise Invalid(f"a reason is one line of at most {MAX_REASON_LENGTH} characters, in UTF-8")
+        if self.breaks_glass and not self.reason.strip():
+            raise Invalid("to break the glass, give a reason: it is kept in the audit trail")
+
+    @property
+    def audited_reason(self) -> str:
+        """The reason as the audit trail has it."""
+        return f"{GLASS_BROKEN}: {self.reason}" if self.breaks_glass else self.reason
 
 
 def _is_one_line(text: str) -> bool:
@@ -75,7 +87,7 @@ class Control(msgspec.Struct, frozen=True):
                     verb=subject.verb,
                     product=subject.product,
                     subject=subject.name,
-                    reason=author.reason,
+                    reason=author.audited_reason,
                 )
             )
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -21,6 +21,16 @@ class Change(msgspec.Struct, frozen=True):
     product: Product
     subject: str
     reason: str
+
+
+T = TypeVar("T")
+
+
+class Kind(msgspec.Struct, Generic[T], frozen=True):
+    """A kind of named document that the ledger keeps for the control plane, beside what has tables of its own."""
+
+    name: str
+    type: type[T]
 
 
 class Transaction(Protocol):
@@ -68,6 +78,14 @@ class Transaction(Protocol):
 
     async def channels(self, product: Product) -> Mapping[Channel, ChannelState]:
         """All the product's channels."""
+        ...
+
+    async def document(self, kind: Kind[T], name: str) -> T | None:
+        """A document by its name."""
+        ...
+
+    async def save_document(self, kind: Kind[T], name: str, document: T | None) -> None:
+        """Write a document, new or known; None takes it away."""
         ...
 
     async def record(self, change: Change) -> int:

@@ -6,17 +6,22 @@ import msgspec
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
+from bundles.core.version import Version
 from release.change import Author, Control, Subject, refuse_retired
+from release.core.commands import Command, Schedule, Start
 from release.core.names import Channel
 from release.core.routing import ChannelState
-from release.core.transition import Command, Start, transition
+from release.core.transition import Circumstances, transition
+from release.policies import frozen_words, policy_in_force
+from release.ports import Transaction
 
 
 class ChannelAt(msgspec.Struct, frozen=True):
-    """A channel's state, as it is at a revision of the routing table."""
+    """A channel's state, as it is at a revision of the routing table, and which freeze holds it, in words."""
 
     revision: int
     state: ChannelState
+    frozen: str | None
 
 
 async def command_channel(
@@ -24,23 +29,47 @@ async def command_channel(
 ) -> ChannelAt:
     """The channel after the command, committed and served.
 
-    A channel comes to be with its first `Start`. Raises `Refused` where the state machine does not allow the
-    command, `Invalid` for an unknown product, channel or build, `Conflict` as `Control.change` says.
+    A channel comes to be with its first `Start` or `Schedule`. Raises `Refused` where the state machine does not
+    allow the command, `Invalid` for an unknown product, channel or build, `Conflict` as `Control.change` says.
     """
-    if isinstance(command, Start):
-        await control.require_build(product, command.candidate)
+    candidate = _new_candidate(command)
+    if candidate is not None:
+        await control.require_build(product, candidate)
     verb = type(command).__name__.lower()
     async with control.change(Subject(verb, product, channel), author) as transaction:
         revision = await transaction.revision() + 1
         state = await transaction.channel(product, channel)
-        if state is None and not isinstance(command, Start):
+        if state is None and candidate is None:
             raise await _unknown_channel(control, product, channel)
-        if isinstance(command, Start):
-            await refuse_retired(transaction, product, command.candidate)
-        blocked = await transaction.blocks(product)
-        changed = transition(state or ChannelState(), command, blocked, control.clock.now())
+        if candidate is not None:
+            await refuse_retired(transaction, product, candidate)
+        around = await _circumstances(control, transaction, product, channel, author)
+        changed = transition(state or ChannelState(), command, around)
         await transaction.save_channel(product, channel, changed)
-    return ChannelAt(revision, changed)
+    return ChannelAt(revision, changed, around.frozen)
+
+
+async def _circumstances(
+    control: Control, transaction: Transaction, product: Product, channel: Channel, author: Author
+) -> Circumstances:
+    now = control.clock.now()
+    policy = await policy_in_force(transaction)
+    return Circumstances(
+        now=now,
+        blocked=await transaction.blocks(product),
+        actor=author.actor,
+        frozen=None if author.breaks_glass else frozen_words(policy, product, channel, now),
+    )
+
+
+def _new_candidate(command: Command) -> Version | None:
+    match command:
+        case Start():
+            return command.candidate
+        case Schedule():
+            return command.start.candidate
+        case _:
+            return None
 
 
 async def read_channel(control: Control, product: Product, channel: Channel) -> ChannelAt:
@@ -48,9 +77,10 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
     async with control.ledger.transaction() as transaction:
         state = await transaction.channel(product, channel)
         revision = await transaction.revision()
+        policy = await policy_in_force(transaction)
     if state is None:
         raise await _unknown_channel(control, product, channel)
-    return ChannelAt(revision, state)
+    return ChannelAt(revision, state, frozen_words(policy, product, channel, control.clock.now()))
 
 
 async def _unknown_channel(control: Control, product: Product, channel: Channel) -> Invalid:

@@ -29,9 +29,9 @@ def controller(
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Run the release controller: it promotes rollouts whose bake time has passed, and mends the snapshot.
+    """Run the release controller: begins what is scheduled, promotes what has baked, mends the snapshot.
 
-    Each promotion is told on stdout, with --json as a JSON document.
+    Each step is told on stdout, with --json as a JSON document.
     """
     configure_logs()
     anyio.run(_run, data, interval, as_json)
@@ -61,6 +61,6 @@ async def _tick(control: Control, interval: float, as_json: bool) -> None:
 
 
 def _tell(advanced: Advanced, as_json: bool) -> None:
-    _log.info("promoted", product=advanced.product, channel=advanced.channel, revision=advanced.revision)
+    _log.info(advanced.step, product=advanced.product, channel=advanced.channel, revision=advanced.revision)
     view = view_channel(advanced.product, advanced.channel, advanced.revision, advanced.state)
     show(view, as_json, lambda console: draw_channel(console, view))

@@ -1,6 +1,6 @@
 """`headrace pin …`."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated
 
 import msgspec
@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bundles.core.errors import Invalid
 from bundles.core.names import parse_product
 from bundles.core.version import Range
 from headrace.channel_view import format_time
@@ -28,6 +27,7 @@ from headrace.options import (
 from headrace.terminal import show
 from headrace.verbs.changes import with_control
 from release.change import Author, Control
+from release.core.freeze import parse_time
 from release.core.names import PRODUCTION, parse_environment, parse_tenant
 from release.core.routing import Pin, PinKey, parse_pin_key
 from release.pins import clear_pin, list_pins, set_pin
@@ -65,7 +65,7 @@ def set_(
     """Pin a tenant to a published build, or to the newest released one in a range."""
     name, key = parse_product(product), PinKey(parse_tenant(tenant), parse_environment(environment))
     author = Author(actor_or_login(actor), reason, expect_revision)
-    expires_at = None if expires is None else _parse_time(expires)
+    expires_at = None if expires is None else parse_time(expires, UTC)
     pin = Pin(target=Range(target), author=author.actor, reason=reason, expires_at=expires_at)
 
     async def change(control: Control) -> None:
@@ -130,11 +130,3 @@ def _draw(console: Console, views: list[PinView]) -> None:
             view.tenant, view.environment, view.target, view.expires_at or "never", view.author, view.reason
         )
     console.print(table if views else "no pins")
-
-
-def _parse_time(text: str) -> int:
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(f"{text!r} is no time: write a date, as in 2027-01-31, or 2027-01-31T12:00:00Z") from None
-    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())

@@ -1,18 +1,20 @@
 """`headrace rollout …` and `headrace rollback`."""
 
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bundles.core.names import parse_product
+from bundles.core.names import Product, parse_product
 from bundles.core.version import parse_version
 from headrace.channel_view import ChannelView, draw_channel, view_channel
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
     AsJson,
+    BreakGlass,
     ChannelName,
     Data,
     ExpectRevision,
@@ -22,13 +24,14 @@ from headrace.options import (
     actor_or_login,
     example,
 )
+from headrace.plan_options import BakeOption, CanaryOption, Given, PolicyOption, StagesOption, plan_of
 from headrace.terminal import show
 from headrace.verbs.changes import with_control
 from release.change import Author, Control
-from release.core.names import STABLE, parse_channel
-from release.core.plan import DEFAULT_STAGES, parse_plan
-from release.core.transition import Abort, Command, Pause, Promote, Resume, Rollback, Start
-from release.rollouts import command_channel, new_salt, read_channel
+from release.core.commands import Abort, Command, Pause, Promote, Resume, Rollback, Schedule, Start
+from release.core.freeze import parse_time
+from release.core.names import STABLE, Channel, parse_channel
+from release.rollouts import ChannelAt, command_channel, new_salt, read_channel
 
 app = typer.Typer(help="Move a build to tenants, stage by stage.", no_args_is_help=True)
 
@@ -39,29 +42,78 @@ ROLLBACK_EPILOG = example('headrace rollback posthog-js --reason "errors on chec
 def start(
     product: ProductName,
     version: VersionText,
-    stages: Annotated[
-        str,
-        typer.Option("--stages", help="staging, canary and percentages; each may have its own bake time: 25@2h."),
-    ] = DEFAULT_STAGES,
-    canary: Annotated[
-        list[str] | None,
-        typer.Option("--canary", help="A canary tenant; may be repeated. Without any, the canary is 1% of all."),
-    ] = None,
-    bake: Annotated[
+    stages: StagesOption = None,
+    canary: CanaryOption = None,
+    bake: BakeOption = None,
+    policy: PolicyOption = None,
+    at: Annotated[
         str | None,
-        typer.Option("--bake", help="Bake time of each stage, as in 30m; the controller promotes after it."),
+        typer.Option("--at", metavar="TIME", help="Begin as soon as it may after this time (RFC 3339, UTC)."),
     ] = None,
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="Take the place of the rollout that is there, as a hotfix does.")
+    ] = False,
     channel: ChannelName = STABLE,
     reason: Reason = "",
+    break_glass: BreakGlass = False,
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Begin to roll a published build out, at its plan's first stage."""
-    plan = parse_plan(stages, canary or (), bake)
-    command = Start(candidate=parse_version(version), plan=plan, salt=new_salt())
-    _run(product, channel, command, Author(actor_or_login(actor), reason, expect_revision), data, as_json)
+    """Begin to roll a published build out, at its plan's first stage.
+
+    What the options leave open, the policy in force decides.
+    """
+    name, target, candidate = parse_product(product), parse_channel(channel), parse_version(version)
+    given = Given(stages, bake, canary or (), policy)
+    begins_at = None if at is None else parse_time(at, UTC)
+    author = Author(actor_or_login(actor), reason, expect_revision, break_glass)
+
+    async def change(control: Control) -> ChannelView:
+        plan = await plan_of(given, control, name, target)
+        command = Start(candidate=candidate, plan=plan, salt=new_salt(), supersede=supersede)
+        later = command if begins_at is None else Schedule(command, begins_at)
+        return _view(name, target, await command_channel(control, name, target, later, author))
+
+    view = with_control(data, change)
+    show(view, as_json, lambda console: draw_channel(console, view))
+
+
+@app.command(epilog=example("headrace rollout promote posthog-js", "headrace rollout promote posthog-js --to 50"))
+def promote(
+    product: ProductName,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="STAGE", help="Go straight to this later stage, as in 50, or to done."),
+    ] = None,
+    channel: ChannelName = STABLE,
+    reason: Reason = "",
+    break_glass: BreakGlass = False,
+    actor: Actor = None,
+    expect_revision: ExpectRevision = None,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Go to the next stage; after the last one, the candidate is the stable build."""
+    author = Author(actor_or_login(actor), reason, expect_revision, break_glass)
+    _run(product, channel, Promote(to=to), author, data, as_json)
+
+
+@app.command(epilog=example("headrace rollout resume posthog-js"))
+def resume(
+    product: ProductName,
+    channel: ChannelName = STABLE,
+    reason: Reason = "",
+    break_glass: BreakGlass = False,
+    actor: Actor = None,
+    expect_revision: ExpectRevision = None,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Go on from a pause; the stage's bake time begins again."""
+    author = Author(actor_or_login(actor), reason, expect_revision, break_glass)
+    _run(product, channel, Resume(), author, data, as_json)
 
 
 @app.command(epilog=example("headrace rollout status posthog-js --json"))
@@ -75,8 +127,7 @@ def status(
     parsed = parse_product(product), parse_channel(channel)
 
     async def look(control: Control) -> ChannelView:
-        found = await read_channel(control, *parsed)
-        return view_channel(*parsed, found.revision, found.state)
+        return _view(*parsed, await read_channel(control, *parsed))
 
     view = with_control(data, look)
     show(view, as_json, lambda console: draw_channel(console, view))
@@ -101,10 +152,12 @@ def _verb_for(command: Command) -> Callable[..., None]:
 
 
 for _name, _command, _help in (
-    ("promote", Promote(), "Go to the next stage; after the last one, the candidate is the stable build."),
     ("pause", Pause(), "Stay at this stage: who has the candidate keeps it, and nobody is added."),
-    ("resume", Resume(), "Go on from a pause; the stage's bake time begins again."),
-    ("abort", Abort(), "End the rollout: every tenant is back at the stable build, at once."),
+    (
+        "abort",
+        Abort(),
+        "End the rollout, live or scheduled: every tenant is back at the stable build, at once.",
+    ),
 ):
     app.command(_name, help=_help, epilog=example(f"headrace rollout {_name} posthog-js"))(_verb_for(_command))
 
@@ -133,8 +186,11 @@ def _run(product: str, channel: str, command: Command, author: Author, data: Pat
     parsed = parse_product(product), parse_channel(channel)
 
     async def change(control: Control) -> ChannelView:
-        changed = await command_channel(control, *parsed, command, author)
-        return view_channel(*parsed, changed.revision, changed.state)
+        return _view(*parsed, await command_channel(control, *parsed, command, author))
 
     view = with_control(data, change)
     show(view, as_json, lambda console: draw_channel(console, view))
+
+
+def _view(product: Product, channel: Channel, at: ChannelAt) -> ChannelView:
+    return view_channel(product, channel, at.revision, at.state, at.frozen)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest step in `migrations`; written here too, so that most starts need not load alembic."""
 
 metadata = MetaData()
@@ -40,6 +40,13 @@ retired = Table(
     metadata,
     Column("product", String, primary_key=True),
     Column("version", String, primary_key=True),
+)
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("document", Text, nullable=False),
 )
 audit = Table(
     "audit",

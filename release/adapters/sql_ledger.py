@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import anyio.to_thread
 import msgspec
@@ -21,9 +21,11 @@ from release.adapters import schema
 from release.core.codec import decode_document, encode_document
 from release.core.names import Channel, Environment, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey, ProductRoutes, RoutingTable
-from release.ports import Change
+from release.ports import Change, Kind
 
 _BUSY_TIMEOUT_MS = 10_000
+
+T = TypeVar("T")
 
 
 class SqlLedger:
@@ -173,6 +175,15 @@ class SqlTransaction:
         """Retire the builds, for ever."""
         rows = [{"product": product, "version": version} for version in versions]
         await self._connection.execute(insert(schema.retired), rows)
+
+    async def document(self, kind: Kind[T], name: str) -> T | None:
+        """A document by its name."""
+        document = await self._document(schema.documents, kind=kind.name, name=name)
+        return None if document is None else decode_document(document, kind.type)
+
+    async def save_document(self, kind: Kind[T], name: str, document: T | None) -> None:
+        """Write a document, new or known; None takes it away."""
+        await self._replace(schema.documents, document, kind=kind.name, name=name)
 
     async def record(self, change: Change) -> int:
         """Write the audit row and the next revision, which is returned."""

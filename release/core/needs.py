@@ -33,6 +33,8 @@ def _roles(routes: ProductRoutes, keep: int, now: int) -> Iterator[tuple[Version
             yield state.stable, f"the stable build of channel {name}"
         if state.rollout is not None:
             yield state.rollout.candidate, f"the candidate of the rollout on channel {name}"
+        if state.scheduled is not None:
+            yield state.scheduled.candidate, f"the candidate of the rollout that is scheduled on channel {name}"
     yield from _pinned(routes, keep, now)
     for name, state in routes.channels.items():
         for version in _rollback_targets(state, routes.blocks, keep):

@@ -12,6 +12,7 @@ from bundles.core.errors import Invalid
 from release.core.bucket import WHOLE, BasisPoints, format_share, parse_share
 from release.core.names import Tenant, parse_tenant
 
+DONE = "done"
 DEFAULT_STAGES = "staging,canary,5,25,50,100"
 DEFAULT_CANARY = BasisPoints(100)
 MAX_STAGES = 32
@@ -81,6 +82,14 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     def canary(self) -> frozenset[Tenant]:
         """The canary tenants, to look one up."""
         return frozenset(self.canary_tenants)
+
+    def place_of(self, name: str) -> int:
+        """The place of a stage by its name, as in `canary`, `25` or `25%`; that of `done` is one past the last."""
+        names = [*(str(stage) for stage in self.stages), DONE]
+        wanted = name if name in names else f"{name}%"
+        if wanted not in names:
+            raise Invalid(f"the plan has no stage {name!r}; its stages are {', '.join(names)}")
+        return names.index(wanted)
 
 
 def parse_plan(stages: str, canary_tenants: Sequence[str], bake: str | None) -> Plan:

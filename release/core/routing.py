@@ -33,6 +33,7 @@ class Rollout(msgspec.Struct, frozen=True):
     stage_index: int
     stage_since: int
     progress: Progress = Progress.RUNNING
+    author: str = ""
 
     def __post_init__(self) -> None:
         parse_version(self.candidate)
@@ -52,6 +53,19 @@ class Rollout(msgspec.Struct, frozen=True):
         return self.stage_since + self.stage.bake_seconds
 
 
+class Scheduled(msgspec.Struct, frozen=True):
+    """A rollout that begins by itself, as soon as it may after `at`."""
+
+    candidate: Version
+    plan: Plan
+    salt: str
+    at: int
+    author: str
+
+    def __post_init__(self) -> None:
+        parse_version(self.candidate)
+
+
 class ChannelState(msgspec.Struct, frozen=True):
     """A channel: the builds that were its stable build, oldest first and the last one in force, and its rollout.
 
@@ -60,8 +74,11 @@ class ChannelState(msgspec.Struct, frozen=True):
 
     history: tuple[Version, ...] = ()
     rollout: Rollout | None = None
+    scheduled: Scheduled | None = None
 
     def __post_init__(self) -> None:
+        if self.rollout is not None and self.scheduled is not None:
+            raise Invalid("a channel has one rollout, live or scheduled")
         if len(self.history) > MAX_HISTORY:
             raise Invalid(f"a channel keeps at most {MAX_HISTORY} earlier builds")
         for version in self.history:

@@ -4,101 +4,110 @@ from collections.abc import Collection
 
 import msgspec
 
-from bundles.core.errors import Refused
+from bundles.core.errors import Invalid, Refused
 from bundles.core.version import Version
-from release.core.plan import Plan
-from release.core.routing import MAX_HISTORY, ChannelState, Progress, Rollout
+from release.core.commands import Abort, Begin, Command, Pause, Promote, Resume, Rollback, Schedule, Start
+from release.core.routing import MAX_HISTORY, ChannelState, Progress, Rollout, Scheduled
 
 
-class Start(msgspec.Struct, frozen=True, tag="start"):
-    """Begin to roll a candidate out, at the first stage of a plan. The salt is fixed here."""
+class Circumstances(msgspec.Struct, frozen=True):
+    """What decides beside the channel itself: the time in seconds since the epoch, and who asks.
 
-    candidate: Version
-    plan: Plan
-    salt: str
-
-
-class Promote(msgspec.Struct, frozen=True, tag="promote"):
-    """Go to the next stage; after the last one, the candidate is the stable build.
-
-    With `seen`, only if the rollout still is as it was seen: a decision on an old view promotes nothing.
+    `frozen` says which freeze holds and until when; None where there is none.
     """
 
-    seen: Rollout | None = None
+    now: int
+    blocked: Collection[Version] = ()
+    actor: str = ""
+    frozen: str | None = None
 
 
-class Pause(msgspec.Struct, frozen=True, tag="pause"):
-    """Stay at this stage: who has the candidate keeps it, and nobody is added."""
+def transition(state: ChannelState, command: Command, around: Circumstances) -> ChannelState:
+    """The channel after the command, or `Refused` with the reason.
 
-
-class Resume(msgspec.Struct, frozen=True, tag="resume"):
-    """Go on from a pause; the stage's bake time begins again."""
-
-
-class Abort(msgspec.Struct, frozen=True, tag="abort"):
-    """End the rollout: everyone is back at the stable build."""
-
-
-class Rollback(msgspec.Struct, frozen=True, tag="rollback"):
-    """One flip to an earlier stable build; ends a live rollout with it, from any state.
-
-    `to` names the build. Without it, the channel goes back to what everyone had before the latest change: a live
-    rollout's stable build, or else the stable build before the present one.
+    A freeze forbids what brings a candidate to more tenants, and never what takes it from them.
     """
-
-    to: Version | None = None
-
-
-Command = Start | Promote | Pause | Resume | Abort | Rollback
-
-
-def transition(state: ChannelState, command: Command, blocked: Collection[Version], now: int) -> ChannelState:
-    """The channel after the command, or `Refused` with the reason. `now` is in seconds since the epoch."""
     match command:
         case Start():
-            return _start(state, command, blocked, now)
+            return _start(state, command, around)
+        case Schedule():
+            return _schedule(state, command, around)
+        case Begin():
+            return _begin(state, command, around)
         case Promote():
-            return _promote(state, command, blocked, now)
+            return _promote(state, command, around)
         case Pause():
             return _pause(state)
         case Resume():
-            return _resume(state, now)
+            return _resume(state, around)
         case Abort():
-            _live(state)
-            return msgspec.structs.replace(state, rollout=None)
+            return _abort(state)
         case Rollback():
-            return _rollback(state, command, blocked)
+            return _rollback(state, command, around.blocked)
 
 
-def _start(state: ChannelState, command: Start, blocked: Collection[Version], now: int) -> ChannelState:
-    if state.rollout is not None:
-        raise Refused(
-            f"a rollout of {state.rollout.candidate} is at stage {state.rollout.stage}: promote it to its end,"
-            " abort it, or roll back first"
-        )
-    if command.candidate in blocked:
-        raise Refused(f"{command.candidate} is blocked: clear the block first, or publish a mended build")
-    if command.candidate == state.stable:
-        raise Refused(f"{command.candidate} is the stable build already")
+def _start(state: ChannelState, command: Start, around: Circumstances) -> ChannelState:
+    _refuse_frozen(around)
+    _refuse_candidate(state, command, around)
+    replaced = _replaced(state, command)
     rollout = Rollout(
-        candidate=command.candidate, plan=command.plan, salt=command.salt, stage_index=0, stage_since=now
+        candidate=command.candidate,
+        plan=command.plan,
+        salt=command.salt if replaced is None else replaced.salt,
+        stage_index=0,
+        stage_since=around.now,
+        author=around.actor,
     )
-    return msgspec.structs.replace(state, rollout=rollout)
+    return ChannelState(history=state.history, rollout=rollout)
 
 
-def _promote(state: ChannelState, command: Promote, blocked: Collection[Version], now: int) -> ChannelState:
+def _schedule(state: ChannelState, command: Schedule, around: Circumstances) -> ChannelState:
+    start = command.start
+    if start.supersede:
+        raise Invalid("a rollout that supersedes another begins at once: leave the time out")
+    if command.at <= around.now:
+        raise Invalid("the time to begin has passed: name one that is yet to come")
+    _refuse_candidate(state, start, around)
+    _replaced(state, start)
+    scheduled = Scheduled(start.candidate, start.plan, start.salt, command.at, around.actor)
+    return ChannelState(history=state.history, scheduled=scheduled)
+
+
+def _begin(state: ChannelState, command: Begin, around: Circumstances) -> ChannelState:
+    seen = command.seen
+    if state.scheduled != seen:
+        raise Refused(f"the scheduled rollout of {seen.candidate} has changed since it was looked at")
+    if around.now < seen.at:
+        raise Refused(f"it is too early to begin the rollout of {seen.candidate}")
+    start = Start(seen.candidate, seen.plan, seen.salt)
+    as_scheduled = msgspec.structs.replace(around, actor=seen.author)
+    return _start(ChannelState(history=state.history), start, as_scheduled)
+
+
+def _promote(state: ChannelState, command: Promote, around: Circumstances) -> ChannelState:
     rollout = _live(state)
     if rollout.progress is Progress.PAUSED:
         raise Refused(f"the rollout of {rollout.candidate} is paused at {rollout.stage}: resume it first")
-    if rollout.candidate in blocked:
+    if rollout.candidate in around.blocked:
         raise Refused(f"{rollout.candidate} is blocked: abort the rollout")
     if command.seen is not None and command.seen != rollout:
         raise Refused(f"the rollout of {command.seen.candidate} has changed since it was looked at")
-    following = rollout.stage_index + 1
+    _refuse_frozen(around)
+    following = _following(rollout, command.to)
     if following == len(rollout.plan.stages):
         return ChannelState(history=_with(state.history, rollout.candidate))
-    promoted = msgspec.structs.replace(rollout, stage_index=following, stage_since=now)
+    promoted = msgspec.structs.replace(rollout, stage_index=following, stage_since=around.now)
     return msgspec.structs.replace(state, rollout=promoted)
+
+
+def _following(rollout: Rollout, to: str | None) -> int:
+    """The place in the plan to go to; one past its end where the rollout is done."""
+    if to is None:
+        return rollout.stage_index + 1
+    following = rollout.plan.place_of(to)
+    if following <= rollout.stage_index:
+        raise Refused(f"the rollout of {rollout.candidate} is at {rollout.stage} already: name a later stage")
+    return following
 
 
 def _pause(state: ChannelState) -> ChannelState:
@@ -108,12 +117,19 @@ def _pause(state: ChannelState) -> ChannelState:
     return msgspec.structs.replace(state, rollout=msgspec.structs.replace(rollout, progress=Progress.PAUSED))
 
 
-def _resume(state: ChannelState, now: int) -> ChannelState:
+def _resume(state: ChannelState, around: Circumstances) -> ChannelState:
     rollout = _live(state)
     if rollout.progress is Progress.RUNNING:
         raise Refused(f"the rollout of {rollout.candidate} is not paused")
-    resumed = msgspec.structs.replace(rollout, progress=Progress.RUNNING, stage_since=now)
+    _refuse_frozen(around)
+    resumed = msgspec.structs.replace(rollout, progress=Progress.RUNNING, stage_since=around.now)
     return msgspec.structs.replace(state, rollout=resumed)
+
+
+def _abort(state: ChannelState) -> ChannelState:
+    if state.scheduled is None:
+        _live(state)
+    return ChannelState(history=state.history)
 
 
 def _rollback(state: ChannelState, command: Rollback, blocked: Collection[Version]) -> ChannelState:
@@ -137,6 +153,36 @@ def _before_latest_change(state: ChannelState, blocked: Collection[Version]) -> 
         advice = "abort ends the rollout" if state.rollout is not None else "block the build if nobody may get it"
         raise Refused(f"there is no earlier stable build to roll back to; {advice}")
     return target
+
+
+def _refuse_frozen(around: Circumstances) -> None:
+    if around.frozen is not None:
+        raise Refused(f"{around.frozen}: wait, or go through it with --break-glass and a reason")
+
+
+def _refuse_candidate(state: ChannelState, start: Start, around: Circumstances) -> None:
+    if start.candidate in around.blocked:
+        raise Refused(f"{start.candidate} is blocked: clear the block first, or publish a mended build")
+    if start.candidate == state.stable:
+        raise Refused(f"{start.candidate} is the stable build already")
+
+
+def _replaced(state: ChannelState, start: Start) -> Rollout | Scheduled | None:
+    """What a new rollout takes the place of. A channel has one rollout, live or scheduled."""
+    present = state.rollout or state.scheduled
+    if start.supersede:
+        if present is None:
+            raise Refused("there is no rollout on this channel to supersede: start without it")
+        if present.candidate == start.candidate:
+            raise Refused(f"{start.candidate} is what is being rolled out: it can't supersede itself")
+    elif state.rollout is not None:
+        raise Refused(
+            f"a rollout of {state.rollout.candidate} is at stage {state.rollout.stage}: promote it to its end,"
+            " abort it, roll back first, or supersede it"
+        )
+    elif present is not None:
+        raise Refused(f"a rollout of {present.candidate} is scheduled: abort it, or supersede it")
+    return present
 
 
 def _live(state: ChannelState) -> Rollout:

@@ -34,6 +34,8 @@ VERBS = [
     ["block", "set"],
     ["block", "list"],
     ["block", "clear"],
+    ["policy", "apply"],
+    ["policy", "show"],
     ["retire"],
     ["why"],
     ["serve"],

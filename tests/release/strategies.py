@@ -4,10 +4,10 @@ from hypothesis import strategies as st
 
 from bundles.core.version import Range, Version
 from release.core.bucket import BasisPoints
+from release.core.commands import Abort, Command, Pause, Promote, Resume, Rollback, Schedule, Start
 from release.core.names import Tenant
 from release.core.plan import Plan, Stage, StageKind
 from release.core.routing import Pin
-from release.core.transition import Abort, Command, Pause, Promote, Resume, Rollback, Start
 
 VERSIONS = tuple(Version(f"1.{minor}.0") for minor in range(6))
 
@@ -33,13 +33,18 @@ def plans(draw: st.DrawFn) -> Plan:
 
 
 starts = st.builds(
-    Start, candidate=versions, plan=plans(), salt=st.text("0123456789abcdef", min_size=4, max_size=8)
+    Start,
+    candidate=versions,
+    plan=plans(),
+    salt=st.text("0123456789abcdef", min_size=4, max_size=8),
+    supersede=st.booleans(),
 )
 commands: st.SearchStrategy[Command] = st.one_of(
     starts,
+    st.builds(Schedule, starts, st.integers(1, 60)),
     st.just(Promote()),
     st.just(Promote()),
-    st.just(Promote()),
+    st.builds(Promote, to=st.none() | st.sampled_from(["canary", "100", "done"])),
     st.just(Pause()),
     st.just(Resume()),
     st.just(Abort()),

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from bundles.core.errors import Refused
 from bundles.core.version import Range, Version
+from release.core.commands import Rollback
 from release.core.names import PRODUCTION, STABLE, STAGING, Channel, Tenant
 from release.core.needs import needed_builds, without
 from release.core.plan import parse_plan
 from release.core.resolve import resolve_channel, resolve_range, resolve_tenant
 from release.core.routing import Block, ChannelState, Pin, ProductRoutes, Rollout
-from release.core.transition import Rollback, transition
+from release.core.transition import Circumstances, transition
 from tests.release.strategies import plans
 
 LINES = [Version(f"{major}.{minor}.{patch}") for major in (1, 2) for minor in range(3) for patch in range(3)]
@@ -79,10 +80,10 @@ def test_so_many_rollbacks_go_where_they_would_have_gone(
     for _ in range(data.draw(st.integers(1, keep))):
         state = table.channels.get(channel, ChannelState())
         try:
-            table = with_channel(table, channel, transition(state, Rollback(), table.blocks, 0))
+            table = with_channel(table, channel, transition(state, Rollback(), Circumstances(0, table.blocks)))
         except Refused:
             return
-        back = transition(after.channels[channel], Rollback(), after.blocks, 0)
+        back = transition(after.channels[channel], Rollback(), Circumstances(0, after.blocks))
         after = with_channel(after, channel, back)
         assert back.stable == table.channels[channel].stable
         assert back.stable not in after.retired

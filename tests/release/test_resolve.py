@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundles.core.version import Range, Version
+from release.core.commands import Rollback
 from release.core.names import STABLE, STAGING, Channel, Environment, Tenant
 from release.core.plan import Plan, parse_plan
 from release.core.resolve import Passed, Reason, resolve_channel, resolve_range, resolve_tenant
 from release.core.routing import Block, ChannelState, Pin, ProductRoutes, Rollout
-from release.core.transition import Rollback, transition
+from release.core.transition import Circumstances, transition
 from tests.release.strategies import VERSIONS, pins, plans, tenants, versions
 
 ONE, TWO = Version("1.0.0"), Version("1.1.0")
@@ -128,7 +129,7 @@ def test_a_range_never_reaches_into_a_preview_channel() -> None:
 def test_a_rolled_back_build_is_gone_from_ranges() -> None:
     done = ChannelState((ONE, TWO))
     assert resolve_range(routes(done), Range("^1")).build == TWO
-    assert resolve_range(routes(transition(done, Rollback(), (), 0)), Range("^1")).build == ONE
+    assert resolve_range(routes(transition(done, Rollback(), Circumstances(0))), Range("^1")).build == ONE
 
 
 def test_staging_environments_see_the_candidate_first_and_production_does_not() -> None:

@@ -25,10 +25,10 @@ from headrace import wiring
 from release.adapters import schema
 from release.adapters.system_clock import SystemClock
 from release.change import Author, Control
+from release.core.commands import Promote, Rollback, Start
 from release.core.names import PRODUCTION, STABLE, Tenant
 from release.core.plan import parse_plan
 from release.core.routing import Pin, PinKey
-from release.core.transition import Promote, Rollback, Start
 from release.pins import set_pin
 from release.retire import Wanted, preview_retirement, retire
 from release.rollouts import command_channel, read_channel

@@ -35,9 +35,9 @@ from bundles.verify import verify
 from headrace import wiring
 from release.adapters.system_clock import SystemClock
 from release.change import Author, Control
+from release.core.commands import Promote, Start
 from release.core.names import STABLE
 from release.core.plan import parse_plan
-from release.core.transition import Promote, Start
 from release.retire import Wanted, preview_retirement, retire
 from release.rollouts import command_channel
 from tests.support.cli import write_build

@@ -1,0 +1,53 @@
+"""A policy file: the vendor's rules in TOML."""
+
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bundles.core.errors import Invalid
+from headrace.toml_file import read_toml
+from release.core.freeze import Freeze
+from release.core.policy import Policy
+from release.zones import zone_of
+
+_MAX_BYTES = 1024 * 1024
+
+
+def read_policy_file(file: Path, now: int) -> Policy:
+    """The rules in the file, with the periods of the calendars that its freezes name, from `now` on.
+
+    Raises `Invalid` with the file's name and the key for what is unknown or makes no sense.
+    """
+    document = read_toml(file, _MAX_BYTES, "policy")
+    try:
+        policy = msgspec.convert(_plain(document), Policy)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"{file}: {error}") from None
+    freezes = tuple(_with_calendar(freeze, file.parent, now) for freeze in policy.freeze)
+    return msgspec.structs.replace(policy, freeze=freezes)
+
+
+def _with_calendar(freeze: Freeze, folder: Path, now: int) -> Freeze:
+    if freeze.calendar is None:
+        return freeze
+    from release.adapters.calendar_file import read_calendar  # slow to load, and few policies have one
+
+    zone = zone_of(freeze.zone)
+    found = read_calendar(folder / freeze.calendar, zone, datetime.fromtimestamp(now, zone))
+    periods = (*freeze.periods, *found)
+    return msgspec.structs.replace(freeze, periods=periods)
+
+
+def _plain(value: Any) -> Any:
+    """TOML's own dates and times as text, as in JSON."""
+    match value:
+        case dict():
+            return {key: _plain(each) for key, each in value.items()}
+        case list():
+            return [_plain(each) for each in value]
+        case date() | datetime() | time():
+            return value.isoformat()
+        case _:
+            return value

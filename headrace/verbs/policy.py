@@ -1,0 +1,75 @@
+"""`headrace policy …`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from headrace.options import (
+    DEFAULT_DATA,
+    Actor,
+    AsJson,
+    Data,
+    ExpectRevision,
+    Reason,
+    actor_or_login,
+    example,
+)
+from headrace.policy_file import read_policy_file
+from headrace.terminal import show
+from headrace.verbs.changes import with_control
+from release.change import Author, Control
+from release.core.policy import Policy
+from release.policies import apply_policy, read_policy
+
+app = typer.Typer(help="The vendor's rules for rollouts, freezes, pins and approvals.", no_args_is_help=True)
+
+
+@app.command("apply", epilog=example('headrace policy apply policy.toml --reason "the year\'s holidays"'))
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The rules, in TOML (docs/rollouts.md).")],
+    reason: Reason = "",
+    actor: Actor = None,
+    expect_revision: ExpectRevision = None,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Put the rules of a file in force, in the place of those before."""
+    author = Author(actor_or_login(actor), reason, expect_revision)
+
+    async def change(control: Control) -> Policy:
+        policy = read_policy_file(file, control.clock.now())
+        await apply_policy(control, policy, author)
+        return policy
+
+    policy = with_control(data, change)
+    show(policy, as_json, lambda console: _draw(console, policy))
+
+
+@app.command("show", epilog=example("headrace policy show"))
+def show_(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
+    """Show the rules in force."""
+    policy = with_control(data, read_policy)
+    show(policy, as_json, lambda console: _draw(console, policy))
+
+
+def _draw(console: Console, policy: Policy) -> None:
+    """Each rule on a line, as it was written."""
+    rules = msgspec.to_builtins(policy)
+    for kind, written in rules.items():
+        for rule in written:
+            console.print(f"{kind}: {', '.join(f'{key} {_text(value)}' for key, value in rule.items())}")
+    if not rules:
+        console.print("no rules are in force")
+
+
+def _text(value: object) -> str:
+    match value:
+        case list():
+            return " ".join(_text(each) for each in value)
+        case dict():
+            return "(" + " ".join(f"{key} {_text(each)}" for key, each in value.items()) + ")"
+        case _:
+            return str(value)

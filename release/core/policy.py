@@ -1,0 +1,47 @@
+"""The vendor's policy: rules for rollouts and freezes, in the form in which it is written and kept."""
+
+from typing import TypeVar
+
+import msgspec
+
+from bundles.core.names import Product
+from release.core.freeze import Freeze
+from release.core.names import Channel
+from release.core.plan import DEFAULT_STAGES, Plan, parse_plan
+from release.core.scope import Scoped
+
+MAX_RULES = 200
+
+Rule = TypeVar("Rule", bound=Scoped)
+
+
+class RolloutRule(Scoped, frozen=True, kw_only=True):
+    """How a rollout goes unless its author says otherwise, written as for `headrace rollout start`."""
+
+    stages: str = DEFAULT_STAGES
+    bake: str | None = None
+    canary: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.plan()
+
+    def plan(self) -> Plan:
+        """The plan that it comes to. Raises `Invalid`."""
+        return parse_plan(self.stages, self.canary, self.bake)
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All rules. Of rollout rules the first that is for a channel counts, of freezes each."""
+
+    rollout: tuple[RolloutRule, ...] = ()
+    freeze: tuple[Freeze, ...] = ()
+
+    def __post_init__(self) -> None:
+        for rules in (self.rollout, self.freeze):
+            if len(rules) > MAX_RULES:
+                raise ValueError(f"a policy has at most {MAX_RULES} rules of a kind")
+
+
+def first_for(rules: tuple[Rule, ...], product: Product, channel: Channel) -> Rule | None:
+    """The first rule that is for this channel of this product."""
+    return next((rule for rule in rules if rule.is_for(product, channel)), None)

@@ -1,0 +1,40 @@
+"""The policy in force: read it, and put another in its place."""
+
+from bundles.core.names import Product
+from release.change import Author, Control, Subject
+from release.core.freeze import frozen_at
+from release.core.names import Channel
+from release.core.policy import Policy
+from release.ports import Kind, Transaction
+from release.zones import zone_of
+
+POLICIES = Kind("policy", Policy)
+IN_FORCE = "in-force"
+EVERY_PRODUCT = Product("*")
+
+
+async def apply_policy(control: Control, policy: Policy, author: Author) -> None:
+    """Put a policy in force, in the place of the one before. Raises `Invalid` for a time that can't be read."""
+    for freeze in policy.freeze:
+        zone = zone_of(freeze.zone)
+        for period in freeze.periods:
+            period.span(zone)
+    async with control.change(Subject("policy-apply", EVERY_PRODUCT, IN_FORCE), author) as transaction:
+        await transaction.save_document(POLICIES, IN_FORCE, policy)
+
+
+async def read_policy(control: Control) -> Policy:
+    """The policy in force; an empty one before the first."""
+    async with control.ledger.transaction() as transaction:
+        return await policy_in_force(transaction)
+
+
+async def policy_in_force(transaction: Transaction) -> Policy:
+    """The same, within a change."""
+    return await transaction.document(POLICIES, IN_FORCE) or Policy()
+
+
+def frozen_words(policy: Policy, product: Product, channel: Channel, now: int) -> str | None:
+    """Which freeze holds the channel and until when, in words; None where none does."""
+    frozen = frozen_at(policy.freeze, product, channel, now, zone_of)
+    return None if frozen is None else str(frozen)

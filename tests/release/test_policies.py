@@ -1,0 +1,144 @@
+"""The policy in force, through the use cases: freezes hold, break-glass goes through, schedules begin."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from bundles.core.errors import Invalid, Refused
+from bundles.core.names import Product
+from bundles.core.version import Version
+from release.advance import advance
+from release.blocks import set_block
+from release.change import Author, Control
+from release.core.commands import Abort, Pause, Promote, Resume, Rollback, Schedule, Start
+from release.core.freeze import Freeze, Period
+from release.core.names import STABLE
+from release.core.plan import parse_plan
+from release.core.policy import Policy
+from release.policies import apply_policy, read_policy
+from release.rollouts import command_channel, read_channel
+
+pytestmark = pytest.mark.anyio
+
+SDK = Product("sdk")
+ONE, TWO, THREE = Version("1.0.0"), Version("1.1.0"), Version("1.2.0")
+SAM = Author("sam")
+NOON = int(datetime(2026, 12, 24, 12, tzinfo=UTC).timestamp())
+CHRISTMAS = Policy(freeze=(Freeze(name="christmas", periods=(Period("2026-12-24", "2026-12-27"),)),))
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: int) -> None:
+        self.time = now
+
+    def now(self) -> int:
+        return self.time
+
+
+def start(version: Version, stages: str = "staging,100", bake: str | None = None) -> Start:
+    return Start(candidate=version, plan=parse_plan(stages, [], bake), salt="salt")
+
+
+async def released(control: Control) -> Control:
+    """The same control plane at noon, with a build that is stable."""
+    await command_channel(control, SDK, STABLE, start(ONE, "100"), SAM)
+    await command_channel(control, SDK, STABLE, Promote(), SAM)
+    return msgspec.structs.replace(control, clock=Clock(NOON))
+
+
+def at(control: Control, now: int) -> Control:
+    return msgspec.structs.replace(control, clock=Clock(now))
+
+
+async def test_a_frozen_channel_goes_only_back(control: Control) -> None:
+    noon = await released(control)
+    await command_channel(noon, SDK, STABLE, start(TWO), SAM)
+    await apply_policy(noon, CHRISTMAS, SAM)
+    for command in (Promote(), msgspec.structs.replace(start(THREE), supersede=True)):
+        with pytest.raises(Refused, match="'christmas' holds until 2026-12-27T00:00:00"):
+            await command_channel(noon, SDK, STABLE, command, SAM)
+    await command_channel(noon, SDK, STABLE, Pause(), SAM)
+    with pytest.raises(Refused, match="christmas"):
+        await command_channel(noon, SDK, STABLE, Resume(), SAM)
+    await command_channel(noon, SDK, STABLE, Abort(), SAM)
+    with pytest.raises(Refused, match="christmas"):
+        await command_channel(noon, SDK, STABLE, start(TWO), SAM)
+    await set_block(noon, SDK, TWO, SAM)
+    looked = await read_channel(noon, SDK, STABLE)
+    assert looked.frozen is not None
+    assert (await read_channel(at(noon, NOON + 3 * 86_400), SDK, STABLE)).frozen is None
+
+
+async def test_a_rollback_is_one_revision_in_a_freeze_too(control: Control) -> None:
+    noon = await released(control)
+    await command_channel(noon, SDK, STABLE, start(TWO), SAM)
+    await apply_policy(noon, CHRISTMAS, SAM)
+    before = (await read_channel(noon, SDK, STABLE)).revision
+    back = await command_channel(noon, SDK, STABLE, Rollback(), SAM)
+    assert (back.revision, back.state.stable, back.state.rollout) == (before + 1, ONE, None)
+
+
+async def test_break_glass_goes_through_and_is_in_the_audit_trail(control: Control, data: Path) -> None:
+    noon = await released(control)
+    await apply_policy(noon, CHRISTMAS, SAM)
+    glass = Author("sam", "checkout is down", breaks_glass=True)
+    await command_channel(noon, SDK, STABLE, start(TWO), glass)
+    engine = sa.create_engine(f"sqlite:///{data / 'control.db'}")
+    with engine.connect() as connection:
+        reasons = list(connection.scalars(sa.text("SELECT reason FROM audit WHERE verb = 'start'")))
+    engine.dispose()
+    assert reasons == ["", "break-glass: checkout is down"]
+    with pytest.raises(Invalid, match="give a reason"):
+        Author("sam", " ", breaks_glass=True)
+
+
+async def test_the_controller_waits_until_a_freeze_is_over(control: Control) -> None:
+    noon = await released(control)
+    await command_channel(noon, SDK, STABLE, start(TWO, bake="1h"), SAM)
+    await apply_policy(noon, CHRISTMAS, SAM)
+    assert await advance(at(noon, NOON + 7_200)) == []
+    [promoted] = await advance(at(noon, NOON + 3 * 86_400))
+    assert promoted.step == "promoted"
+    assert promoted.state.rollout is not None
+    assert promoted.state.rollout.stage_index == 1
+
+
+async def test_a_scheduled_rollout_begins_when_its_time_has_come_and_no_freeze_holds_it(control: Control) -> None:
+    noon = await released(control)
+    await apply_policy(noon, CHRISTMAS, SAM)
+    scheduled = await command_channel(noon, SDK, STABLE, Schedule(start(TWO), at=NOON + 60), SAM)
+    assert scheduled.state.stable == ONE
+    assert await advance(at(noon, NOON + 59)) == []
+    assert await advance(at(noon, NOON + 60)) == []
+    [begun] = await advance(at(noon, NOON + 3 * 86_400))
+    assert begun.step == "begun"
+    assert begun.state.rollout is not None
+    assert (begun.state.rollout.candidate, begun.state.rollout.author) == (TWO, "sam")
+    assert await advance(at(noon, NOON + 3 * 86_400)) == []
+
+
+async def test_a_scheduled_rollout_of_a_blocked_build_does_not_begin(control: Control) -> None:
+    noon = await released(control)
+    await command_channel(noon, SDK, STABLE, Schedule(start(TWO), at=NOON + 60), SAM)
+    await set_block(noon, SDK, TWO, SAM)
+    assert await advance(at(noon, NOON + 60)) == []
+
+
+async def test_a_policy_takes_the_place_of_the_one_before(control: Control) -> None:
+    assert await read_policy(control) == Policy()
+    await apply_policy(control, CHRISTMAS, SAM)
+    assert await read_policy(control) == CHRISTMAS
+    await apply_policy(control, Policy(), SAM)
+    assert await read_policy(control) == Policy()
+
+
+async def test_a_policy_with_an_unknown_zone_is_not_put_in_force(control: Control) -> None:
+    odd = Policy(freeze=(Freeze(name="odd", zone="Europe/Atlantis", weekly=("fri 16:00-mon 08:00",)),))
+    with pytest.raises(Invalid, match="no time zone"):
+        await apply_policy(control, odd, SAM)
+    assert await read_policy(control) == Policy()
