@@ -31,10 +31,13 @@ $(VENV)/.ready-dev: requirements-dev.lock $(VENV)/.ready
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@
 
-# What the tests need beside Python, each package with a command of its own name.
+# What the tests need beside Python: on each line a Debian package, and a command of its where that has another name.
+# Debian keeps PostgreSQL's server off the PATH.
 system-packages:
-	@missing=; while read -r name; do command -v "$$name" >/dev/null || missing="$$missing $$name"; done \
-		< debian-packages.txt; \
+	@missing=; PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)"; \
+	while read -r name command; do \
+		command -v "$${command:-$$name}" >/dev/null || missing="$$missing $$name"; \
+	done < debian-packages.txt; \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update --quiet=2 && \

@@ -11,6 +11,15 @@ Data = Annotated[
     typer.Option("--data", envvar="HEADRACE_DATA", help="The folder of keys, builds, database and snapshots."),
 ]
 DEFAULT_DATA = Path(".headrace")
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        envvar="HEADRACE_DATABASE",
+        metavar="URL|FILE",
+        help="The control database: postgresql://… or a SQLite file. Else control.db in the data folder.",
+    ),
+]
 
 SigningKey = Annotated[
     Path | None,

@@ -2,14 +2,14 @@
 
 keys/       the signing key, the trusted public keys, and the builders whose attestations are believed
 store/      builds: blobs and manifests, unless HEADRACE_STORE names a place in S3
-control.db  the control plane's ledger (SQLite)
+control.db  the control plane's ledger (SQLite), unless another database is named
 snapshots/  the sealed routing table, for origins to follow
 origin/     the origin's own copies: of the last snapshot it verified, and of builds in use; its reload socket
 """
 
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,6 +31,7 @@ from bundles.ports import Store
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.system_clock import SystemClock
 from release.change import Control
+from release.ports import Ledger
 
 STORE_VARIABLE = "HEADRACE_STORE"
 
@@ -134,14 +135,35 @@ def reload_socket(data: Path, host: str, port: int) -> Path:
 
 
 @asynccontextmanager
-async def control(data: Path) -> AsyncIterator[Control]:
-    """The control plane on SQLite and local disk."""
+async def ledger(data: Path, database: str | None) -> AsyncIterator[Ledger]:
+    """The control plane's state, in PostgreSQL or a SQLite file; without a name, in the data folder's own file.
+
+    Raises `Invalid` for a URL of anything else.
+    """
     from release.adapters.sql_ledger import SqlLedger  # SQLAlchemy is slow to load, and few verbs need it
 
+    async with AsyncExitStack() as stack:
+        if database and database.startswith(("postgresql://", "postgres://")):
+            from release.adapters.postgresql_database import open_postgresql
+
+            opened = await stack.enter_async_context(open_postgresql(database))
+        elif database and "://" in database:
+            scheme = database.partition("://")[0]
+            raise Invalid(f"{scheme!r} is no kind of control database: name postgresql://… or a SQLite file")
+        else:
+            from release.adapters.sqlite_database import open_sqlite
+
+            opened = await stack.enter_async_context(open_sqlite(Path(database or data / "control.db")))
+        yield SqlLedger(opened)
+
+
+@asynccontextmanager
+async def control(data: Path, database: str | None = None) -> AsyncIterator[Control]:
+    """The control plane on its ledger and local disk."""
     signing_key = keys(data).signing_key()
-    async with SqlLedger.open(data / "control.db") as ledger, store(data) as builds:
+    async with ledger(data, database) as opened, store(data) as builds:
         yield Control(
-            ledger=ledger,
+            ledger=opened,
             snapshots=snapshots(data),
             builds=builds,
             clock=SystemClock(),

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support.cli import publish, release
+from tests.support.postgresql import PostgresServer, postgres_server
 
 # A shared machine is slow at times: a test is judged by its answer, not by its time.
 settings.register_profile("headrace", deadline=None)
@@ -35,6 +38,25 @@ def released_data(released_once: Path, tmp_path: Path) -> Path:
     """A data folder of the test's own: two published builds, the first one released to everyone."""
     shutil.copytree(released_once, tmp_path, dirs_exist_ok=True)
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests; each makes databases of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with postgres_server(port) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Each kind of control database, empty, as it is named to Headrace."""
+    if request.param == "sqlite":
+        return str(tmp_path / "control.db")
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    return server.new_database()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

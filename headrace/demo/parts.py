@@ -71,4 +71,5 @@ async def _ready(process: Process, log: Path, event: str) -> dict[str, Any]:
 
 
 def _environment(data: Path) -> dict[str, str]:
-    return {**os.environ, "HEADRACE_DATA": str(data), "HEADRACE_ACTOR": "demo"}
+    """The demo's own data folder and its database, whatever the user's are."""
+    return {**os.environ, "HEADRACE_DATA": str(data), "HEADRACE_DATABASE": "", "HEADRACE_ACTOR": "demo"}

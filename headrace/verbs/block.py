@@ -11,6 +11,7 @@ from headrace.options import (
     Actor,
     AsJson,
     Data,
+    Database,
     ExpectRevision,
     ProductName,
     Reason,
@@ -43,6 +44,7 @@ def set_(
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Block a build: at once, nobody gets it, and its exact URLs answer 410."""
@@ -52,13 +54,15 @@ def set_(
     async def change(control: Control) -> None:
         await set_block(control, name, build, author)
 
-    with_control(data, change)
+    with_control(data, database, change)
     view = BlockView(name, build, author.actor, reason)
     show(view, as_json, lambda console: console.print(f"{product}@{version} is blocked"))
 
 
 @app.command("list", epilog=example("headrace block list posthog-js"))
-def list_(product: ProductName, data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
+def list_(
+    product: ProductName, data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False
+) -> None:
     """List a product's blocked builds."""
     name = parse_product(product)
 
@@ -66,7 +70,7 @@ def list_(product: ProductName, data: Data = DEFAULT_DATA, as_json: AsJson = Fal
         blocks = await list_blocks(control, name)
         return [BlockView(name, version, block.author, block.reason) for version, block in blocks.items()]
 
-    views = with_control(data, look)
+    views = with_control(data, database, look)
     show(views, as_json, lambda console: _draw(console, views))
 
 
@@ -78,6 +82,7 @@ def clear(
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a block away."""
@@ -87,7 +92,7 @@ def clear(
     async def change(control: Control) -> None:
         await clear_block(control, name, build, author)
 
-    with_control(data, change)
+    with_control(data, database, change)
     view = BlockView(name, build, author.actor, reason)
     show(view, as_json, lambda console: console.print(f"{product}@{version} is not blocked any more"))
 

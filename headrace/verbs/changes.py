@@ -12,11 +12,11 @@ from release.change import Control
 T = TypeVar("T")
 
 
-def with_control(data: Path, use: Callable[[Control], Awaitable[T]]) -> T:
-    """What `use` makes of the control plane in this data folder."""
+def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:
+    """What `use` makes of the control plane in this data folder and database."""
 
     async def run() -> T:
-        async with wiring.control(data) as control:
+        async with wiring.control(data, database) as control:
             return await use(control)
 
     return anyio.run(run)

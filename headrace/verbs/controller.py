@@ -12,7 +12,7 @@ from bundles.core.errors import HeadraceError
 from headrace import wiring
 from headrace.channel_view import draw_channel, view_channel
 from headrace.logs import configure_logs
-from headrace.options import DEFAULT_DATA, AsJson, Data, example
+from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import show
 from release.advance import Advanced, advance
 from release.change import Control
@@ -27,6 +27,7 @@ def controller(
         float, typer.Option("--interval", min=0.05, max=3600, help="Seconds between two looks.")
     ] = 1.0,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the release controller: begins what is scheduled, promotes what has baked, mends the snapshot.
@@ -34,13 +35,13 @@ def controller(
     Each step is told on stdout, with --json as a JSON document.
     """
     configure_logs()
-    anyio.run(_run, data, interval, as_json)
+    anyio.run(_run, data, database, interval, as_json)
     _log.info("controller stopped")
 
 
-async def _run(data: Path, interval: float, as_json: bool) -> None:
+async def _run(data: Path, database: str | None, interval: float, as_json: bool) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with wiring.control(data) as control, anyio.create_task_group() as group:
+        async with wiring.control(data, database) as control, anyio.create_task_group() as group:
             _log.info("controller running", data=str(data))
             group.start_soon(_tick, control, interval, as_json)
             async for _ in signals:

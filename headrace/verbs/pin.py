@@ -16,6 +16,7 @@ from headrace.options import (
     Actor,
     AsJson,
     Data,
+    Database,
     EnvironmentName,
     ExpectRevision,
     ProductName,
@@ -60,6 +61,7 @@ def set_(
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Pin a tenant to a published build, or to the newest released one in a range."""
@@ -71,13 +73,15 @@ def set_(
     async def change(control: Control) -> None:
         await set_pin(control, name, key, pin, author)
 
-    with_control(data, change)
+    with_control(data, database, change)
     view = _view(name, key, pin)
     show(view, as_json, lambda console: console.print(f"{tenant} is pinned to {product}@{target}"))
 
 
 @app.command("list", epilog=example("headrace pin list posthog-js"))
-def list_(product: ProductName, data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
+def list_(
+    product: ProductName, data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False
+) -> None:
     """List a product's pins."""
     name = parse_product(product)
 
@@ -85,7 +89,7 @@ def list_(product: ProductName, data: Data = DEFAULT_DATA, as_json: AsJson = Fal
         pins = await list_pins(control, name)
         return [_view(name, parse_pin_key(key), pin) for key, pin in sorted(pins.items())]
 
-    views = with_control(data, look)
+    views = with_control(data, database, look)
     show(views, as_json, lambda console: _draw(console, views))
 
 
@@ -98,6 +102,7 @@ def clear(
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a tenant's pin away."""
@@ -107,7 +112,7 @@ def clear(
     async def change(control: Control) -> Pin:
         return await clear_pin(control, name, key, author)
 
-    view = _view(name, key, with_control(data, change))
+    view = _view(name, key, with_control(data, database, change))
     show(view, as_json, lambda console: console.print(f"{tenant} has no pin on {product} any more"))
 
 

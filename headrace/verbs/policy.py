@@ -12,6 +12,7 @@ from headrace.options import (
     Actor,
     AsJson,
     Data,
+    Database,
     ExpectRevision,
     Reason,
     actor_or_login,
@@ -34,6 +35,7 @@ def apply(
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Put the rules of a file in force, in the place of those before."""
@@ -44,14 +46,14 @@ def apply(
         await apply_policy(control, policy, author)
         return policy
 
-    policy = with_control(data, change)
+    policy = with_control(data, database, change)
     show(policy, as_json, lambda console: _draw(console, policy))
 
 
 @app.command("show", epilog=example("headrace policy show"))
-def show_(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
+def show_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """Show the rules in force."""
-    policy = with_control(data, read_policy)
+    policy = with_control(data, database, read_policy)
     show(policy, as_json, lambda console: _draw(console, policy))
 
 

@@ -13,7 +13,7 @@ from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP, Policy, Verdict
 from bundles.core.version import parse_version
 from headrace import wiring
 from headrace.channel_view import format_time
-from headrace.options import DEFAULT_DATA, Actor, AsJson, Data, Reason, actor_or_login, example
+from headrace.options import DEFAULT_DATA, Actor, AsJson, Data, Database, Reason, actor_or_login, example
 from headrace.terminal import show
 from headrace.verbs.changes import with_control
 from release.change import Author, Control
@@ -64,6 +64,7 @@ def retire(
     reason: Reason = "",
     actor: Actor = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Retire old builds that nobody needs, and remove blobs that no build needs; without --apply, only show it."""
@@ -80,7 +81,7 @@ def retire(
                 return await retire_builds(control, store, wanted, author)
             return await preview_retirement(control, store, wanted)
 
-    view = _view(with_control(data, run), apply)
+    view = _view(with_control(data, database, run), apply)
     show(view, as_json, lambda console: _draw(console, view))
 
 

@@ -17,6 +17,7 @@ from headrace.options import (
     BreakGlass,
     ChannelName,
     Data,
+    Database,
     ExpectRevision,
     ProductName,
     Reason,
@@ -59,6 +60,7 @@ def start(
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Begin to roll a published build out, at its plan's first stage.
@@ -76,7 +78,7 @@ def start(
         later = command if begins_at is None else Schedule(command, begins_at)
         return _view(name, target, await command_channel(control, name, target, later, author))
 
-    view = with_control(data, change)
+    view = with_control(data, database, change)
     show(view, as_json, lambda console: draw_channel(console, view))
 
 
@@ -93,11 +95,12 @@ def promote(
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Go to the next stage; after the last one, the candidate is the stable build."""
     author = Author(actor_or_login(actor), reason, expect_revision, break_glass)
-    _run(product, channel, Promote(to=to), author, data, as_json)
+    _run(product, channel, Promote(to=to), author, data, database, as_json)
 
 
 @app.command(epilog=example("headrace rollout resume posthog-js"))
@@ -109,11 +112,12 @@ def resume(
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on from a pause; the stage's bake time begins again."""
     author = Author(actor_or_login(actor), reason, expect_revision, break_glass)
-    _run(product, channel, Resume(), author, data, as_json)
+    _run(product, channel, Resume(), author, data, database, as_json)
 
 
 @app.command(epilog=example("headrace rollout status posthog-js --json"))
@@ -121,6 +125,7 @@ def status(
     product: ProductName,
     channel: ChannelName = STABLE,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a channel serves, and where its rollout is."""
@@ -129,7 +134,7 @@ def status(
     async def look(control: Control) -> ChannelView:
         return _view(*parsed, await read_channel(control, *parsed))
 
-    view = with_control(data, look)
+    view = with_control(data, database, look)
     show(view, as_json, lambda console: draw_channel(console, view))
 
 
@@ -143,10 +148,11 @@ def _verb_for(command: Command) -> Callable[..., None]:
         actor: Actor = None,
         expect_revision: ExpectRevision = None,
         data: Data = DEFAULT_DATA,
+        database: Database = None,
         as_json: AsJson = False,
     ) -> None:
         author = Author(actor_or_login(actor), reason, expect_revision)
-        _run(product, channel, command, author, data, as_json)
+        _run(product, channel, command, author, data, database, as_json)
 
     return verb
 
@@ -175,20 +181,31 @@ def rollback(
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Flip a channel back to an earlier stable build, in one revision and without stages."""
     command = Rollback(to=None if to is None else parse_version(to))
-    _run(product, channel, command, Author(actor_or_login(actor), reason, expect_revision), data, as_json)
+    _run(
+        product, channel, command, Author(actor_or_login(actor), reason, expect_revision), data, database, as_json
+    )
 
 
-def _run(product: str, channel: str, command: Command, author: Author, data: Path, as_json: bool) -> None:
+def _run(
+    product: str,
+    channel: str,
+    command: Command,
+    author: Author,
+    data: Path,
+    database: str | None,
+    as_json: bool,
+) -> None:
     parsed = parse_product(product), parse_channel(channel)
 
     async def change(control: Control) -> ChannelView:
         return _view(*parsed, await command_channel(control, *parsed, command, author))
 
-    view = with_control(data, change)
+    view = with_control(data, database, change)
     show(view, as_json, lambda console: draw_channel(console, view))
 
 

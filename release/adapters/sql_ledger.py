@@ -1,68 +1,41 @@
-"""The ledger in a SQL database, through SQLAlchemy Core."""
+"""The ledger in a SQL database, through SQLAlchemy Core: the same statements for each kind of database."""
 
-import contextlib
-import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-import anyio.to_thread
 import msgspec
-from sqlalchemy import URL, Connection, Table, delete, event, insert, inspect, select, text, update
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bundles.core.errors import Failed
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.adapters import schema
+from release.adapters.sql_database import SqlDatabase
 from release.core.codec import decode_document, encode_document
 from release.core.names import Channel, Environment, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey, ProductRoutes, RoutingTable
 from release.ports import Change, Kind
 
-_BUSY_TIMEOUT_MS = 10_000
-
 T = TypeVar("T")
 
 
 class SqlLedger:
-    """The control plane's state in one SQLite file, in WAL mode and synced at each commit."""
+    """The control plane's state in a SQL database."""
 
-    def __init__(self, engine: AsyncEngine, name: str) -> None:
-        self._engine = engine
-        self._name = name
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, file: Path) -> AsyncIterator[Self]:
-        """The database in this file, made if it is not there, with its schema brought up to date."""
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Failed(f"can't make {file.parent}: {error.strerror}") from None
-        await anyio.to_thread.run_sync(_check_readable, file)
-        engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(file)))
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin)
-        ledger = cls(engine, str(file))
-        try:
-            await ledger._migrate()
-            yield ledger
-        finally:
-            await engine.dispose()
+    def __init__(self, database: SqlDatabase) -> None:
+        self._database = database
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["SqlTransaction"]:
         """Everything in it is committed at its end, or, where it raises, nothing."""
-        async with self._begin() as connection:
+        async with self._database.writing() as connection:
             yield SqlTransaction(connection)
 
     async def table(self) -> RoutingTable:
         """The whole routing table, at one revision."""
-        async with self._begin(reading=True) as connection:
+        async with self._database.reading() as connection:
             revision = await SqlTransaction(connection).revision()
             channels: dict[Product, dict[Channel, ChannelState]] = {}
             pins: dict[Product, dict[str, Pin]] = {}
@@ -88,27 +61,9 @@ class SqlLedger:
         }
         return RoutingTable(revision=revision, products=products)
 
-    @asynccontextmanager
-    async def _begin(self, *, reading: bool = False) -> AsyncIterator[AsyncConnection]:
-        engine = self._engine.execution_options(reading=reading)
-        try:
-            async with engine.begin() as connection:
-                yield connection
-        except (SQLAlchemyError, msgspec.MsgspecError) as error:
-            raise _broken(self._name, _cause(error)) from None
-
-    async def _migrate(self) -> None:
-        async with self._begin(reading=True) as connection:
-            if await connection.run_sync(_schema_version) == schema.VERSION:
-                return
-        from release.adapters.migrations import upgrade  # most starts find the schema up to date without alembic
-
-        async with self._begin() as connection:
-            await connection.run_sync(upgrade)
-
 
 class SqlTransaction:
-    """One change, alone: SQLite's write lock is held from its first statement."""
+    """One change, alone: the lock of writers is held from its first statement."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -201,56 +156,9 @@ class SqlTransaction:
     async def _replace(self, table: Table, document: Any | None, **key: str) -> None:
         await self._connection.execute(delete(table).filter_by(**key))
         if document is not None:
-            values = {**key, _document_column(table).name: encode_document(document)}
+            values = {**key, _document_column(table).name: encode_document(document).decode()}
             await self._connection.execute(insert(table).values(values))
 
 
 def _document_column(table: Table) -> Any:
     return next(column for column in table.columns if not column.primary_key)
-
-
-def _check_readable(file: Path) -> None:
-    """Raise `Failed` for a file that SQLite can't open or read.
-
-    The driver would find that out too, but its thread then outlives the event loop at times, and complains.
-    """
-    try:
-        with contextlib.closing(sqlite3.connect(file, timeout=_BUSY_TIMEOUT_MS / 1000)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
-        raise _broken(str(file), str(error)) from None
-
-
-def _broken(name: str, cause: str) -> Failed:
-    return Failed(
-        f"the control database {name} does not work: {cause}."
-        " Origins go on serving the last snapshot; mend the database or restore a backup"
-    )
-
-
-def _schema_version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return version
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
-    """Leave transactions to us, wait for other writers, and sync at each commit."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    """A writer takes the lock at its first statement: one that read first could not write any more."""
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _cause(error: Exception) -> str:
-    """The driver's own words, without SQLAlchemy's statement and link."""
-    return str(error.orig) if isinstance(error, DBAPIError) else str(error)

@@ -1,0 +1,121 @@
+"""A SQL database as the ledger uses it: transactions, faults in plain words, and a schema that is up to date."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import anyio
+import msgspec
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bundles.core.errors import Failed
+from release.adapters import schema
+
+BUSY_SECONDS = 10
+"""How long a writer waits for another one to end."""
+
+_upgrading = anyio.Lock()
+"""Alembic keeps what it works on in globals: one database at a time in a process."""
+
+
+class SqlDatabase:
+    """An engine that begins transactions as its kind of database needs it.
+
+    `name` is for messages and holds no secret. `is_busy` knows the driver's error for who waited too long.
+    """
+
+    def __init__(self, engine: AsyncEngine, name: str, is_busy: Callable[[BaseException | None], bool]) -> None:
+        self._engine = engine
+        self._name = name
+        self._is_busy = is_busy
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction, alone among all writers. Committed at its end or, where it raises, not at all."""
+        with self._told():
+            async with self._engine.connect() as connection:
+                yield connection
+                await self._commit(connection)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees the database as it is at one moment, and changes nothing."""
+        with self._told():
+            async with self._engine.execution_options(reading=True).connect() as connection:
+                yield connection
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date. Raises `Failed` for that of a newer program."""
+        async with self.reading() as connection:
+            if await connection.run_sync(_is_up_to_date):
+                return
+        from release.adapters.migrations import upgrade  # most starts find the schema up to date without alembic
+
+        async with _upgrading, self.writing() as connection:
+            if not await connection.run_sync(_is_up_to_date):  # by another program that started at the same time
+                await connection.run_sync(upgrade)
+
+    async def _commit(self, connection: AsyncConnection) -> None:
+        try:
+            await connection.commit()
+        except (SQLAlchemyError, TimeoutError) as error:
+            raise Failed(
+                f"the control database {self._name} failed while a change was being committed: {_cause(error)}."
+                " The change may be made or not: look before you try again"
+            ) from None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """The database's faults as `Failed`."""
+        try:
+            yield
+        except (SQLAlchemyError, TimeoutError, msgspec.MsgspecError) as error:
+            if isinstance(error, DBAPIError) and self._is_busy(error.orig):
+                raise Failed(
+                    f"the control database {self._name} is busy: another writer has held it for {BUSY_SECONDS}"
+                    " seconds. Try again"
+                ) from None
+            raise broken(self._name, _cause(error)) from None
+
+
+@asynccontextmanager
+async def opened(
+    engine: AsyncEngine, name: str, is_busy: Callable[[BaseException | None], bool]
+) -> AsyncIterator[SqlDatabase]:
+    """The engine's database, with its schema brought up to date. Its connections are closed at the end."""
+    database = SqlDatabase(engine, name, is_busy)
+    try:
+        await database.migrate()
+        yield database
+    finally:
+        await engine.dispose()
+
+
+def is_reading(connection: Connection) -> bool:
+    """Whether the transaction that begins is one of `SqlDatabase.reading`."""
+    return bool(connection.get_execution_options().get("reading", False))
+
+
+def broken(name: str, cause: str) -> Failed:
+    """The fault of a database that does not work."""
+    return Failed(
+        f"the control database {name} does not work: {cause}."
+        " Origins go on serving the last snapshot; mend the database or restore a backup"
+    )
+
+
+def _is_up_to_date(connection: Connection) -> bool:
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return version == schema.VERSION
+
+
+def _cause(error: Exception) -> str:
+    """The driver's own words, without SQLAlchemy's statement and link."""
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return str(error)
+    return str(error.orig.__cause__ or error.orig).rstrip(".")

@@ -1,0 +1,139 @@
+"""A real PostgreSQL server in a process of its own."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+USER, PASSWORD = "headrace", "not-to-be-shown"
+PATIENCE_SECONDS = 60
+
+
+class PostgresServer:
+    """A server on a loopback port that wants a password. It can be stopped, hung and started again."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._folder = folder
+        self.port = port
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = _owner()
+        shutil.chown(folder, self._owner)
+        secret = folder / "password"
+        secret.write_text(PASSWORD)
+        shutil.chown(secret, self._owner)
+        self._run("initdb", "--auth=scram-sha-256", f"--username={USER}", f"--pwfile={secret}", "--no-sync")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        settings = (f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [_binary("postgres"), "-D", self._folder / "data", *(f"--{setting}" for setting in settings)],
+                user=self._owner,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._psql("postgres", "SELECT 1").returncode:
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < deadline, "PostgreSQL did not start"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End it at once, with every connection."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(PATIENCE_SECONDS)
+
+    def ensure_running(self) -> None:
+        """Start it if it was stopped, and let it go on if it hangs."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self.resume()
+        else:
+            self.start()
+
+    def hang(self) -> None:
+        """Let it answer nothing more, not even new connections."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `hang`."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """To the server and to its process for each connection, which has a process group of its own."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for process in (self._process.pid, *map(int, children)):
+            os.kill(process, number)
+
+    def execute(self, database: str, statement: str) -> str:
+        """Run a statement as its owner. Returns its first column, a line for each row."""
+        result = self._psql(database.rpartition("/")[2], statement)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"control_{uuid.uuid4().hex[:8]}"
+        self.execute("postgres", f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """The URL of a database of this name."""
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{name}"
+
+    def _psql(self, name: str, statement: str) -> subprocess.CompletedProcess[str]:
+        command = [_binary("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.url(name), "-c", statement]
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+
+    def _run(self, command: str, *arguments: str) -> None:
+        subprocess.run(
+            [_binary(command), "-D", self._folder / "data", *arguments],
+            user=self._owner,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            timeout=PATIENCE_SECONDS,
+            check=True,
+        )
+
+
+@contextmanager
+def postgres_server(port: int) -> Iterator[PostgresServer]:
+    """A running server, gone at the end."""
+    # Not pytest's folder: that is closed to the server's own user.
+    with tempfile.TemporaryDirectory(prefix="headrace-postgresql-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder), port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _owner() -> str:
+    """The user that runs it: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    names = {user.pw_name for user in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _binary(name: str) -> str:
+    """A command of PostgreSQL's. Debian keeps the server's off the PATH; of several versions, the newest."""
+    packaged = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True
+    )
+    found = shutil.which(name, path=os.pathsep.join([*map(str, packaged), os.environ["PATH"]]))
+    assert found is not None, f"PostgreSQL's {name} is missing: `make system-packages`"
+    return found
