@@ -21,6 +21,7 @@ from headrace.verbs import (
     rollout,
     serve,
     verify,
+    who,
     why,
 )
 
@@ -44,6 +45,7 @@ app.add_typer(block.app, name="block")
 app.add_typer(policy.app, name="policy")
 app.command(epilog=retire.EPILOG)(retire.retire)
 app.command(epilog=why.EPILOG)(why.why)
+app.command(epilog=who.EPILOG)(who.who)
 app.command(epilog=serve.EPILOG)(serve.serve)
 app.command(epilog=export_static.EPILOG)(export_static.export_static)
 app.command(epilog=controller.EPILOG)(controller.controller)

@@ -2,18 +2,30 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.change import Author, Control, Subject
+from release.core.moves import Move, known_askers, moves
+from release.core.names import STABLE
 from release.core.routing import Block
+from release.reading import routes_of
 
 
-async def set_block(control: Control, product: Product, version: Version, author: Author) -> None:
-    """Block a published build, at once and everywhere. Raises `Invalid` for an unknown build."""
+async def set_block(control: Control, product: Product, version: Version, author: Author) -> list[Move]:
+    """Block a published build, at once and everywhere. Raises `Invalid` for an unknown build.
+
+    Returns the tenants that had it, of those that the routes name, each with what it gets instead.
+    """
     await control.require_build(product, version)
+    block = Block(author=author.actor, reason=author.reason)
     async with control.change(Subject("block-set", product, version), author) as transaction:
-        await transaction.save_block(product, version, Block(author=author.actor, reason=author.reason))
+        before = await routes_of(transaction, product)
+        await transaction.save_block(product, version, block)
+    after = msgspec.structs.replace(before, blocks={**before.blocks, version: block})
+    return moves(before, after, known_askers(before, ()), STABLE, control.clock.now())
 
 
 async def clear_block(control: Control, product: Product, version: Version, author: Author) -> None:

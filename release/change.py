@@ -11,7 +11,7 @@ from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys, check_signer
 from bundles.core.version import Version
 from bundles.load import load_build
-from bundles.ports import BuildReader
+from bundles.ports import Store
 from release.core.routing import MAX_REASON_LENGTH
 from release.ports import Change, Clock, Ledger, SnapshotStore, Transaction
 from release.snapshot import sync_snapshot
@@ -63,7 +63,7 @@ class Control(msgspec.Struct, frozen=True):
 
     ledger: Ledger
     snapshots: SnapshotStore
-    builds: BuildReader
+    builds: Store
     clock: Clock
     signing_key: Ed25519PrivateKey
     trusted: TrustedKeys

@@ -1,58 +1,137 @@
-"""Pins: hold a tenant at the build it has tested."""
+"""Pins: hold a tenant at the build it has tested, or give it candidates early."""
 
 from collections.abc import Mapping
 
+import msgspec
+
 from bundles.core.errors import Invalid, Refused
 from bundles.core.names import Product
+from bundles.core.version import Range, Version
 from release.change import Author, Control, Subject, refuse_retired
-from release.core.resolve import resolve_range
+from release.core.pins import (
+    PinnedBuild,
+    check_pin,
+    check_replaced,
+    ends_soon,
+    pinned_version,
+    releases_behind,
+    warnings,
+)
+from release.core.resolve import resolve_tenant
 from release.core.routing import Pin, PinKey, ProductRoutes
+from release.policies import policy_in_force
 from release.ports import Transaction
+from release.reading import routes_of
+
+
+class WatchedPin(msgspec.Struct, frozen=True):
+    """A pin, the build that it comes to now, and what is to be said of it."""
+
+    pin: Pin
+    build: Version | None
+    warnings: tuple[str, ...]
 
 
 async def set_pin(control: Control, product: Product, key: PinKey, pin: Pin, author: Author) -> None:
     """Pin a tenant; an earlier pin is replaced.
 
-    An exact pin may name any published build, a range must have a released one. Raises `Refused` for a build that
-    is blocked or a range that nothing satisfies, `Invalid` for an unknown build or a date that has passed.
+    An exact pin may name any published build, a range must have a released one. Raises `Refused` for what the
+    policy does not allow, a build that is blocked or a range that nothing satisfies, `Invalid` for an unknown
+    build or a date that has passed.
     """
-    if pin.expires_at is not None and pin.expires_at <= control.clock.now():
+    now = control.clock.now()
+    if pin.expires_at is not None and pin.expires_at <= now:
         raise Invalid("the pin would have expired already: name a time that is yet to come")
-    if pin.target.exact is not None:
+    if pin.target is not None and pin.target.exact is not None:
         await control.require_build(product, pin.target.exact)
-    elif not await control.builds.versions(product):
+    published_at = await control.builds.published_at(product)
+    if not published_at:
         raise await control.unknown_product(product)
     async with control.change(Subject("pin-set", product, str(key)), author) as transaction:
-        await _require_satisfiable(transaction, product, pin)
+        check_replaced(await transaction.pin(product, key), by_customer=pin.by_customer)
+        routes = await _routes_but_pins(transaction, product)
+        await _require_satisfiable(transaction, product, routes, pin)
+        rule = (await policy_in_force(transaction)).pin_rule(product)
+        check_pin(rule, pin, _pinned_build(routes, pin, published_at), now)
         await transaction.save_pin(product, key, pin)
 
 
-async def clear_pin(control: Control, product: Product, key: PinKey, author: Author) -> Pin:
-    """Take a tenant's pin away, and return it. Raises `Invalid` where it has none."""
+async def present_build(control: Control, product: Product, key: PinKey) -> Range:
+    """What to pin a tenant to that shall stay where it is. Raises `Invalid` where it gets no build."""
+    async with control.ledger.transaction() as transaction:
+        routes = await routes_of(transaction, product)
+    resolution = resolve_tenant(routes, key.tenant, key.environment, now=control.clock.now())
+    if resolution.build is None:
+        raise Invalid(f"{key.tenant} gets no build of {product} that it could be held at: name one")
+    return Range(resolution.build)
+
+
+async def clear_pin(
+    control: Control, product: Product, key: PinKey, author: Author, *, by_customer: bool = False
+) -> Pin:
+    """Take a tenant's pin away, and return it.
+
+    Raises `Invalid` where it has none, `Refused` where a customer would take away what it did not set itself.
+    """
     async with control.change(Subject("pin-clear", product, str(key)), author) as transaction:
         pin = await transaction.pin(product, key)
         if pin is None:
             raise Invalid(f"{key.tenant} has no pin on {product} in {key.environment}")
+        check_replaced(pin, by_customer=by_customer)
         await transaction.save_pin(product, key, None)
     return pin
 
 
-async def list_pins(control: Control, product: Product) -> Mapping[str, Pin]:
+async def list_pins(control: Control, product: Product) -> Mapping[str, WatchedPin]:
     """The product's pins by `tenant~environment`. Raises `Invalid` for an unknown product."""
     async with control.ledger.transaction() as transaction:
-        pins = await transaction.pins(product)
-    if not pins and not await control.builds.versions(product):
+        routes = await routes_of(transaction, product)
+        rule = (await policy_in_force(transaction)).pin_rule(product)
+    published_at = await control.builds.published_at(product)
+    if not routes.pins and not published_at:
         raise await control.unknown_product(product)
-    return pins
+    now = control.clock.now()
+    watched = {}
+    for key, pin in routes.pins.items():
+        build = _pinned_build(routes, pin, published_at)
+        told = tuple(warnings(rule, routes, pin, build, now))
+        watched[key] = WatchedPin(pin, None if build is None else build.version, told)
+    return watched
 
 
-async def _require_satisfiable(transaction: Transaction, product: Product, pin: Pin) -> None:
-    blocks = await transaction.blocks(product)
+async def pins_ending(control: Control) -> list[tuple[Product, str, Pin]]:
+    """The pins of all products that end within their policy's time of warning."""
+    async with control.ledger.transaction() as transaction:
+        policy = await policy_in_force(transaction)
+    now = control.clock.now()
+    return [
+        (product, key, pin)
+        for product, routes in (await control.ledger.table()).products.items()
+        for key, pin in routes.pins.items()
+        if ends_soon(policy.pin_rule(product), pin, now)
+    ]
+
+
+async def _routes_but_pins(transaction: Transaction, product: Product) -> ProductRoutes:
+    """What pins are checked against; to read all other tenants' pins would take long."""
+    return ProductRoutes(channels=await transaction.channels(product), blocks=await transaction.blocks(product))
+
+
+async def _require_satisfiable(
+    transaction: Transaction, product: Product, routes: ProductRoutes, pin: Pin
+) -> None:
+    if pin.target is None:
+        return
     if pin.target.exact is not None:
         await refuse_retired(transaction, product, pin.target.exact)
-        if pin.target.exact in blocks:
+        if pin.target.exact in routes.blocks:
             raise Refused(f"{product}@{pin.target.exact} is blocked: nobody may get it, pinned or not")
-        return
-    routes = ProductRoutes(channels=await transaction.channels(product), blocks=blocks)
-    if resolve_range(routes, pin.target).build is None:
+    elif routes.newest(pin.target) is None:
         raise Refused(f"no released build of {product} satisfies {pin.target.text!r}")
+
+
+def _pinned_build(routes: ProductRoutes, pin: Pin, published_at: Mapping[Version, int]) -> PinnedBuild | None:
+    version = pinned_version(routes, pin)
+    if version is None:
+        return None
+    return PinnedBuild(version, published_at.get(version), releases_behind(routes, version))

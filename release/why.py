@@ -1,13 +1,17 @@
 """Why a tenant gets the build it gets, from the snapshot that origins serve by."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys
+from bundles.core.version import Version
+from release.core.moves import Holder, holders, known_askers
 from release.core.names import Channel, Environment, Tenant
 from release.core.resolve import Resolution, resolve_tenant
-from release.core.routing import ChannelState, Pin, PinKey
+from release.core.routing import ChannelState, Pin, PinKey, ProductRoutes, RoutingTable
 from release.ports import Clock, SnapshotStore
 from release.snapshot import read_table
 
@@ -21,6 +25,14 @@ class Explanation(msgspec.Struct, frozen=True):
     channel: ChannelState
 
 
+class Held(msgspec.Struct, frozen=True):
+    """Who gets a build at a revision, of so many known tenants and environments."""
+
+    revision: int
+    known: int
+    holders: list[Holder]
+
+
 async def explain(
     snapshots: SnapshotStore,
     trusted: TrustedKeys,
@@ -31,6 +43,33 @@ async def explain(
     channel: Channel,
 ) -> Explanation:
     """The resolution as an origin makes it. Raises `Invalid` where nothing of the product was released."""
+    table, routes = await _routes(snapshots, trusted, product)
+    return Explanation(
+        revision=table.revision,
+        resolution=resolve_tenant(routes, tenant, environment, channel, now=clock.now()),
+        pin=routes.pins.get(str(PinKey(tenant, environment))),
+        channel=routes.channels.get(channel, ChannelState()),
+    )
+
+
+async def find_holders(
+    snapshots: SnapshotStore,
+    trusted: TrustedKeys,
+    clock: Clock,
+    product: Product,
+    version: Version,
+    channel: Channel,
+    tenants: Collection[Tenant],
+) -> Held:
+    """Who gets a build, of these tenants and those that the routing table names. Raises as `explain` does."""
+    table, routes = await _routes(snapshots, trusted, product)
+    askers = known_askers(routes, tenants)
+    return Held(table.revision, len(askers), holders(routes, version, askers, channel, clock.now()))
+
+
+async def _routes(
+    snapshots: SnapshotStore, trusted: TrustedKeys, product: Product
+) -> tuple[RoutingTable, ProductRoutes]:
     table = await read_table(snapshots, trusted)
     if table is None:
         raise Invalid("nothing has been released yet: there is no snapshot")
@@ -38,9 +77,4 @@ async def explain(
     if routes is None:
         known = ", ".join(sorted(table.products)[:10]) or "none yet"
         raise Invalid(f"unknown product {product!r}: nothing of it was released; known are {known}")
-    return Explanation(
-        revision=table.revision,
-        resolution=resolve_tenant(routes, tenant, environment, channel, now=clock.now()),
-        pin=routes.pins.get(str(PinKey(tenant, environment))),
-        channel=routes.channels.get(channel, ChannelState()),
-    )
+    return table, routes

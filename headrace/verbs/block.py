@@ -23,6 +23,7 @@ from headrace.terminal import show
 from headrace.verbs.changes import with_control
 from release.blocks import clear_block, list_blocks, set_block
 from release.change import Author, Control
+from release.core.moves import Move
 
 app = typer.Typer(help="Keep a build from everyone, pinned or not.", no_args_is_help=True)
 
@@ -34,6 +35,12 @@ class BlockView(msgspec.Struct, frozen=True):
     version: str
     author: str
     reason: str
+
+
+class Blocked(BlockView, frozen=True):
+    """A build that was just blocked, and the tenants that had it: those that pins and canaries name."""
+
+    affected: list[Move]
 
 
 @app.command("set", epilog=example('headrace block set posthog-js 1.4.2 --reason "leaks tokens"'))
@@ -51,12 +58,11 @@ def set_(
     name, build = parse_product(product), parse_version(version)
     author = Author(actor_or_login(actor), reason, expect_revision)
 
-    async def change(control: Control) -> None:
-        await set_block(control, name, build, author)
+    async def change(control: Control) -> list[Move]:
+        return await set_block(control, name, build, author)
 
-    with_control(data, database, change)
-    view = BlockView(name, build, author.actor, reason)
-    show(view, as_json, lambda console: console.print(f"{product}@{version} is blocked"))
+    view = Blocked(name, build, author.actor, reason, with_control(data, database, change))
+    show(view, as_json, lambda console: _draw_blocked(console, view))
 
 
 @app.command("list", epilog=example("headrace block list posthog-js"))
@@ -95,6 +101,12 @@ def clear(
     with_control(data, database, change)
     view = BlockView(name, build, author.actor, reason)
     show(view, as_json, lambda console: console.print(f"{product}@{version} is not blocked any more"))
+
+
+def _draw_blocked(console: Console, view: Blocked) -> None:
+    console.print(f"{view.product}@{view.version} is blocked")
+    for move in view.affected:
+        console.print(f"{move.tenant} ({move.environment}) gets {move.after or 'nothing'} instead")
 
 
 def _draw(console: Console, views: list[BlockView]) -> None:

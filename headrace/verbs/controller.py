@@ -9,15 +9,20 @@ import structlog
 import typer
 
 from bundles.core.errors import HeadraceError
+from bundles.core.names import Product
 from headrace import wiring
-from headrace.channel_view import draw_channel, view_channel
+from headrace.channel_view import draw_channel, format_time, view_channel
 from headrace.logs import configure_logs
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import show
 from release.advance import Advanced, advance
 from release.change import Control
+from release.core.routing import Pin
+from release.pins import pins_ending
 
 EPILOG = example("headrace controller --data .headrace")
+
+_WARN_INTERVAL_SECONDS = 3600.0
 
 _log = structlog.get_logger()
 
@@ -44,6 +49,7 @@ async def _run(data: Path, database: str | None, interval: float, as_json: bool)
         async with wiring.control(data, database) as control, anyio.create_task_group() as group:
             _log.info("controller running", data=str(data))
             group.start_soon(_tick, control, interval, as_json)
+            group.start_soon(_warn, control)
             async for _ in signals:
                 group.cancel_scope.cancel()
 
@@ -59,6 +65,21 @@ async def _tick(control: Control, interval: float, as_json: bool) -> None:
         except (HeadraceError, BrokenPipeError) as error:
             _log.error("tick failed", why=str(error))
         await anyio.sleep(interval)
+
+
+async def _warn(control: Control) -> None:
+    """Each pin that ends soon is told of once."""
+    told: set[tuple[Product, str, Pin]] = set()
+    while True:
+        try:
+            ending = set(await pins_ending(control))
+        except HeadraceError as error:
+            _log.error("can't look at pins", why=str(error))
+        else:
+            for product, key, pin in sorted(ending - told, key=lambda each: each[:2]):
+                _log.warning("pin ends soon", product=product, pin=key, at=format_time(pin.expires_at or 0))
+            told = ending
+        await anyio.sleep(_WARN_INTERVAL_SECONDS)
 
 
 def _tell(advanced: Advanced, as_json: bool) -> None:

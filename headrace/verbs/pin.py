@@ -30,33 +30,56 @@ from headrace.verbs.changes import with_control
 from release.change import Author, Control
 from release.core.freeze import parse_time
 from release.core.names import PRODUCTION, parse_environment, parse_tenant
-from release.core.routing import Pin, PinKey, parse_pin_key
-from release.pins import clear_pin, list_pins, set_pin
+from release.core.routing import CANDIDATES, Pin, PinKey, parse_pin_key
+from release.pins import WatchedPin, clear_pin, list_pins, present_build, set_pin
 
 app = typer.Typer(help="Hold a tenant at the build it has tested.", no_args_is_help=True)
 
 
 class PinView(msgspec.Struct, frozen=True):
-    """A pin as its users see it; `expires_at` is RFC 3339 in UTC, or null."""
+    """A pin as its users see it; `expires_at` is RFC 3339 in UTC, or null, and `build` what it comes to now."""
 
     product: str
     tenant: str
     environment: str
     target: str
     author: str
+    by_customer: bool
     reason: str
     expires_at: str | None
+    build: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
-@app.command("set", epilog=example('headrace pin set acme posthog-js 1.4.2 --reason "tested with checkout"'))
+AsCustomer = Annotated[
+    bool, typer.Option("--as-customer", help="As the customer itself would, within what the policy lets it do.")
+]
+
+
+@app.command(
+    "set",
+    epilog=example(
+        'headrace pin set acme posthog-js 1.4.2 --reason "tested with checkout"',
+        "headrace pin set acme posthog-js --until 2027-01-31",
+        "headrace pin set acme posthog-js candidates",
+    ),
+)
 def set_(
     tenant: TenantId,
     product: ProductName,
-    target: Annotated[str, typer.Argument(metavar="VERSION|RANGE", help="As in 1.4.2, ^1.4 or '>=1.2 <1.5'.")],
-    environment: EnvironmentName = PRODUCTION,
-    expires: Annotated[
-        str | None, typer.Option("--expires", help="When the pin ends: a date, or a time by RFC 3339. In UTC.")
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[VERSION|RANGE|candidates]",
+            help="As in 1.4.2, ^1.4 or '>=1.2 <1.5'; candidates opts in to them. Else the build that it gets now.",
+            show_default=False,
+        ),
     ] = None,
+    environment: EnvironmentName = PRODUCTION,
+    until: Annotated[
+        str | None, typer.Option("--until", help="When the pin ends: a date, or a time by RFC 3339. In UTC.")
+    ] = None,
+    as_customer: AsCustomer = False,
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
@@ -64,32 +87,40 @@ def set_(
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Pin a tenant to a published build, or to the newest released one in a range."""
+    """Pin a tenant to a build, to the newest released one in a range, or opt it in to candidates."""
     name, key = parse_product(product), PinKey(parse_tenant(tenant), parse_environment(environment))
     author = Author(actor_or_login(actor), reason, expect_revision)
-    expires_at = None if expires is None else parse_time(expires, UTC)
-    pin = Pin(target=Range(target), author=author.actor, reason=reason, expires_at=expires_at)
+    expires_at = None if until is None else parse_time(until, UTC)
+    wanted = None if target in (None, CANDIDATES) else Range(target)
 
-    async def change(control: Control) -> None:
+    async def change(control: Control) -> Pin:
+        held = await present_build(control, name, key) if target is None else wanted
+        pin = Pin(held, author.actor, reason, expires_at, by_customer=as_customer)
         await set_pin(control, name, key, pin, author)
+        return pin
 
-    with_control(data, database, change)
-    view = _view(name, key, pin)
-    show(view, as_json, lambda console: console.print(f"{tenant} is pinned to {product}@{target}"))
+    view = _view(name, key, with_control(data, database, change))
+    show(view, as_json, lambda console: console.print(f"{tenant} is pinned to {product}@{view.target}"))
 
 
-@app.command("list", epilog=example("headrace pin list posthog-js"))
+@app.command("list", epilog=example("headrace pin list posthog-js", "headrace pin list posthog-js --warned"))
 def list_(
-    product: ProductName, data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False
+    product: ProductName,
+    warned: Annotated[
+        bool, typer.Option("--warned", help="Only those that end soon, are over a limit, or hold nothing.")
+    ] = False,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List a product's pins."""
+    """List a product's pins, each with what it comes to and what is to be said of it."""
     name = parse_product(product)
 
     async def look(control: Control) -> list[PinView]:
         pins = await list_pins(control, name)
-        return [_view(name, parse_pin_key(key), pin) for key, pin in sorted(pins.items())]
+        return [_view_watched(name, parse_pin_key(key), pin) for key, pin in sorted(pins.items())]
 
-    views = with_control(data, database, look)
+    views = [view for view in with_control(data, database, look) if view.warnings or not warned]
     show(views, as_json, lambda console: _draw(console, views))
 
 
@@ -98,6 +129,7 @@ def clear(
     tenant: TenantId,
     product: ProductName,
     environment: EnvironmentName = PRODUCTION,
+    as_customer: AsCustomer = False,
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
@@ -110,7 +142,7 @@ def clear(
     author = Author(actor_or_login(actor), reason, expect_revision)
 
     async def change(control: Control) -> Pin:
-        return await clear_pin(control, name, key, author)
+        return await clear_pin(control, name, key, author, by_customer=as_customer)
 
     view = _view(name, key, with_control(data, database, change))
     show(view, as_json, lambda console: console.print(f"{tenant} has no pin on {product} any more"))
@@ -121,17 +153,31 @@ def _view(product: str, key: PinKey, pin: Pin) -> PinView:
         product=product,
         tenant=key.tenant,
         environment=key.environment,
-        target=pin.target.text,
+        target=pin.text,
         author=pin.author,
+        by_customer=pin.by_customer,
         reason=pin.reason,
         expires_at=None if pin.expires_at is None else format_time(pin.expires_at),
     )
 
 
+def _view_watched(product: str, key: PinKey, watched: WatchedPin) -> PinView:
+    view = _view(product, key, watched.pin)
+    return msgspec.structs.replace(view, build=watched.build, warnings=watched.warnings)
+
+
 def _draw(console: Console, views: list[PinView]) -> None:
-    table = Table("tenant", "environment", "pinned to", "expires", "author", "reason", box=None, pad_edge=False)
+    columns = ("tenant", "environment", "pinned to", "build", "expires", "author", "reason", "warnings")
+    table = Table(*columns, box=None, pad_edge=False)
     for view in views:
         table.add_row(
-            view.tenant, view.environment, view.target, view.expires_at or "never", view.author, view.reason
+            view.tenant,
+            view.environment,
+            view.target,
+            view.build,
+            view.expires_at or "never",
+            view.author,
+            view.reason,
+            "; ".join(view.warnings),
         )
     console.print(table if views else "no pins")

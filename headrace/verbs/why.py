@@ -94,7 +94,9 @@ def _rule(explanation: Explanation) -> str:
     stage = channel.rollout.stage if channel.rollout else None
     match explanation.resolution.reason:
         case Reason.PIN if pin is not None:
-            return f"pinned to {pin.target.text} by {pin.author}" + (f": {pin.reason}" if pin.reason else "")
+            return f"pinned to {pin.text} by {pin.author}" + (f": {pin.reason}" if pin.reason else "")
+        case Reason.OPT_IN if pin is not None:
+            return f"opted in to candidates by {pin.author}" + (f": {pin.reason}" if pin.reason else "")
         case Reason.STAGING:
             return "a staging environment gets the candidate from a rollout's start"
         case Reason.CANARY:

@@ -49,6 +49,8 @@ def _pinned(routes: ProductRoutes, keep: int, now: int) -> Iterator[tuple[Versio
     for key, pin in routes.pins.items():
         if pin.expires_at is not None and now >= pin.expires_at:
             continue
+        if pin.target is None:
+            continue
         if pin.target.exact is not None:
             yield pin.target.exact, f"the build that {key} is pinned to"
             continue

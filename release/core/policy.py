@@ -1,4 +1,4 @@
-"""The vendor's policy: rules for rollouts and freezes, in the form in which it is written and kept."""
+"""The vendor's policy: rules for rollouts, freezes and pins, in the form in which it is written and kept."""
 
 from typing import TypeVar
 
@@ -7,6 +7,7 @@ import msgspec
 from bundles.core.names import Product
 from release.core.freeze import Freeze
 from release.core.names import Channel
+from release.core.pins import PinRule
 from release.core.plan import DEFAULT_STAGES, Plan, parse_plan
 from release.core.scope import Scoped
 
@@ -31,15 +32,20 @@ class RolloutRule(Scoped, frozen=True, kw_only=True):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """All rules. Of rollout rules the first that is for a channel counts, of freezes each."""
+    """All rules. Of rollout and pin rules the first that is for a channel or product counts, of freezes each."""
 
     rollout: tuple[RolloutRule, ...] = ()
     freeze: tuple[Freeze, ...] = ()
+    pins: tuple[PinRule, ...] = ()
 
     def __post_init__(self) -> None:
-        for rules in (self.rollout, self.freeze):
+        for rules in (self.rollout, self.freeze, self.pins):
             if len(rules) > MAX_RULES:
                 raise ValueError(f"a policy has at most {MAX_RULES} rules of a kind")
+
+    def pin_rule(self, product: Product) -> PinRule:
+        """The limits of the product's pins."""
+        return next((rule for rule in self.pins if rule.is_for_product(product)), PinRule())
 
 
 def first_for(rules: tuple[Rule, ...], product: Product, channel: Channel) -> Rule | None:

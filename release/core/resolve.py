@@ -7,7 +7,7 @@ import msgspec
 from bundles.core.version import Range, Version
 from release.core.bucket import bucket_of, is_in_cohort
 from release.core.names import PRODUCTION, STABLE, STAGING, Channel, Environment, Tenant
-from release.core.plan import StageKind
+from release.core.plan import Plan, StageKind
 from release.core.routing import ChannelState, Pin, PinKey, ProductRoutes, Rollout
 
 
@@ -17,6 +17,7 @@ class Reason(StrEnum):
     PIN = "pin"
     RANGE = "range"
     STAGING = "staging"
+    OPT_IN = "opt-in"
     CANARY = "canary"
     COHORT = "cohort"
     STABLE = "stable"
@@ -32,6 +33,15 @@ class Passed(StrEnum):
     PIN_UNSATISFIABLE = "pin-unsatisfiable"
     CANDIDATE_BLOCKED = "candidate-blocked"
     STABLE_BLOCKED = "stable-blocked"
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """Who asks, as a rollout's plan sees it."""
+
+    tenant: Tenant
+    environment: Environment
+    bucket: int
+    is_opted_in: bool
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -59,15 +69,23 @@ def resolve_tenant(
     """What this tenant gets of a channel in this environment at `now`."""
     passed: list[Passed] = []
     pin = routes.pins.get(str(PinKey(tenant, environment)))
+    opted_in = False
+    opt_in_ends = None
     if pin is not None:
         build, fault = _pinned(routes, pin, now)
-        if fault is None:
+        if build is not None and fault is None:
             return Resolution(build, Reason.PIN, next_change=pin.expires_at)
-        passed.append(fault)
+        if fault is not None:
+            passed.append(fault)
+        else:
+            opted_in, opt_in_ends = True, pin.expires_at
     state = routes.channels.get(channel, ChannelState())
     if state.rollout is None:
         return _stable(routes, state, passed)
-    return _rolling(routes, state, state.rollout, tenant, environment, passed)
+    asker = Asker(tenant, environment, bucket_of(state.rollout.salt, tenant), opted_in)
+    resolution = _rolling(routes, state, state.rollout, asker, passed)
+    changes = [at for at in (state.rollout.bakes_until, opt_in_ends) if at is not None and at > now]
+    return msgspec.structs.replace(resolution, next_change=min(changes, default=None))
 
 
 def resolve_channel(routes: ProductRoutes, channel: Channel) -> Resolution:
@@ -82,8 +100,11 @@ def resolve_range(routes: ProductRoutes, wanted: Range) -> Resolution:
 
 
 def _pinned(routes: ProductRoutes, pin: Pin, now: int) -> tuple[Version | None, Passed | None]:
+    """Its build, or why there is none; neither for one that is opted in to candidates."""
     if pin.expires_at is not None and now >= pin.expires_at:
         return None, Passed.PIN_EXPIRED
+    if pin.target is None:
+        return None, None
     if pin.target.exact is not None:
         blocked = pin.target.exact in routes.blocks
         return pin.target.exact, Passed.PIN_BLOCKED if blocked else None
@@ -95,29 +116,33 @@ def _rolling(
     routes: ProductRoutes,
     state: ChannelState,
     rollout: Rollout,
-    tenant: Tenant,
-    environment: Environment,
+    asker: Asker,
     passed: list[Passed],
 ) -> Resolution:
-    bucket = bucket_of(rollout.salt, tenant)
-    reason = _reached(rollout, tenant, environment, bucket)
+    reason = reached(rollout.plan, rollout.stage_index, asker)
     if reason is not None and rollout.candidate in routes.blocks:
         passed.append(Passed.CANDIDATE_BLOCKED)
         reason = None
     if reason is not None:
-        return Resolution(rollout.candidate, reason, tuple(passed), rollout.bakes_until, bucket)
-    stable = _stable(routes, state, passed)
-    return msgspec.structs.replace(stable, next_change=rollout.bakes_until, bucket=bucket)
+        return Resolution(rollout.candidate, reason, tuple(passed), bucket=asker.bucket)
+    return msgspec.structs.replace(_stable(routes, state, passed), bucket=asker.bucket)
 
 
-def _reached(rollout: Rollout, tenant: Tenant, environment: Environment, bucket: int) -> Reason | None:
-    """Which part of the rollout has reached the tenant, or None. What one stage reached, later ones keep."""
-    if environment == STAGING:
+def reached(plan: Plan, place: int, asker: Asker) -> Reason | None:
+    """Which part of a plan has reached the asker at the stage in this place, or None.
+
+    What one stage reached, later ones keep.
+    """
+    if asker.environment == STAGING:
         return Reason.STAGING
-    stage = rollout.stage
-    if stage.kind is not StageKind.STAGING and tenant in rollout.plan.canary:
+    stage = plan.stages[place]
+    if stage.kind is StageKind.STAGING:
+        return None
+    if asker.tenant in plan.canary:
         return Reason.CANARY
-    if is_in_cohort(bucket, stage.share):
+    if asker.is_opted_in:
+        return Reason.OPT_IN
+    if is_in_cohort(asker.bucket, stage.share):
         return Reason.CANARY if stage.kind is StageKind.CANARY else Reason.COHORT
     return None
 

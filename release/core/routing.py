@@ -14,6 +14,7 @@ from release.core.plan import Plan, Stage
 
 MAX_HISTORY = 1_000
 MAX_REASON_LENGTH = 500
+CANDIDATES = "candidates"
 _MAX_RANGES_KNOWN = 4_096
 
 
@@ -91,12 +92,22 @@ class ChannelState(msgspec.Struct, frozen=True):
 
 
 class Pin(msgspec.Struct, frozen=True):
-    """A customer's choice of build, exact or by range, until `expires_at` if that is set."""
+    """A customer's choice of build, exact or by range, until `expires_at` if that is set.
 
-    target: Range
+    Without a target it is opted in to candidates: it gets each as soon as the rollout has left staging.
+    `by_customer` is true for one that the customer set itself.
+    """
+
+    target: Range | None
     author: str
     reason: str
     expires_at: int | None = None
+    by_customer: bool = False
+
+    @property
+    def text(self) -> str:
+        """Its target as it is written."""
+        return CANDIDATES if self.target is None else self.target.text
 
 
 class Block(msgspec.Struct, frozen=True):

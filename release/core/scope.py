@@ -10,19 +10,24 @@ from release.core.names import Channel
 EVERYTHING = ("*",)
 
 
-class Scoped(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """A rule for the products and channels whose names match; for all of them unless it says otherwise.
+class ForProducts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A rule for the products whose names match; for all of them unless it says otherwise.
 
     `*` stands for any characters, as in `posthog-*` or `@*/content`.
     """
 
     products: tuple[str, ...] = EVERYTHING
+
+    def is_for_product(self, product: Product) -> bool:
+        """True where the rule holds for this product."""
+        return any(fnmatchcase(product, pattern) for pattern in self.products)
+
+
+class Scoped(ForProducts, frozen=True, kw_only=True):
+    """A rule for some channels of those products; for all of them unless it says otherwise."""
+
     channels: tuple[str, ...] = EVERYTHING
 
     def is_for(self, product: Product, channel: Channel) -> bool:
         """True where the rule holds for this channel of this product."""
         return self.is_for_product(product) and any(fnmatchcase(channel, pattern) for pattern in self.channels)
-
-    def is_for_product(self, product: Product) -> bool:
-        """True where the rule holds for this product, whatever the channel."""
-        return any(fnmatchcase(product, pattern) for pattern in self.products)

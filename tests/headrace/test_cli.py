@@ -38,6 +38,7 @@ VERBS = [
     ["policy", "show"],
     ["retire"],
     ["why"],
+    ["who"],
     ["serve"],
     ["controller"],
     ["demo"],
@@ -147,7 +148,7 @@ def test_publishing_does_not_change_what_is_served(data: Path, tmp_path: Path) -
 def test_an_expired_pin_says_so(data: Path, tmp_path: Path) -> None:
     publish(data, tmp_path, "1.0.0")
     release(data, "1.0.0")
-    pinned = succeed(data, "pin", "set", "acme", "sdk", "1.0.0", "--expires", "2999-01-31")
+    pinned = succeed(data, "pin", "set", "acme", "sdk", "1.0.0", "--until", "2999-01-31")
     assert pinned["expires_at"] == "2999-01-31T00:00:00+00:00"
     assert succeed(data, "why", "acme", "sdk")["next_change"] == "2999-01-31T00:00:00+00:00"
 
@@ -220,8 +221,8 @@ def test_a_version_published_with_other_bytes_is_refused_and_nothing_changes(dat
         ("pin set acme sdk ^9", 3, "no released build of sdk satisfies '^9'"),
         ("pin set acme sdk latest", 2, "'latest' is not a range"),
         ("pin set acme~dev sdk 1.0.0", 2, "'acme~dev' is not a tenant id"),
-        ("pin set acme sdk 1.0.0 --expires 2001-01-01", 2, "expired already"),
-        ("pin set acme sdk 1.0.0 --expires tomorrow", 2, "'tomorrow' is no time"),
+        ("pin set acme sdk 1.0.0 --until 2001-01-01", 2, "expired already"),
+        ("pin set acme sdk 1.0.0 --until tomorrow", 2, "'tomorrow' is no time"),
         ("pin set acme sdk 1.0.0 --environment PROD", 2, "'PROD' is not an environment"),
         ("pin clear acme sdk", 2, "acme has no pin on sdk in production"),
         ("pin list nope", 2, "unknown product 'nope'"),

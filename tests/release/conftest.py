@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bundles.adapters.directory import directory
@@ -35,3 +36,18 @@ async def control(data: Path, tmp_path: Path) -> AsyncIterator[Control]:
                 publisher = Publisher(store, key, opened.trusted, Cores())
                 await publish(publisher, Order(SDK, version), source, lambda _: None)
         yield opened
+
+
+class Clock:
+    """A clock that stands still."""
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+
+    def now(self) -> int:
+        return self._now
+
+
+def at(control: Control, now: int) -> Control:
+    """The same control plane, at this time."""
+    return msgspec.structs.replace(control, clock=Clock(now))

@@ -52,7 +52,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
 )
 pins = st.builds(
     Pin,
-    target=st.sampled_from([*VERSIONS, "^1.0", "~1.2", "1.x", ">=1.1 <1.4", "^9"]).map(Range),
+    target=st.sampled_from([*VERSIONS, "^1.0", "~1.2", "1.x", ">=1.1 <1.4", "^9"]).map(Range) | st.none(),
     author=st.just("sam"),
     reason=st.just(""),
     expires_at=st.none() | st.integers(1, 2_000),

@@ -21,7 +21,7 @@ from release.core.names import PRODUCTION, STABLE, Tenant
 from release.core.plan import parse_plan
 from release.core.routing import Pin, PinKey, RoutingTable
 from release.core.snapshot import PAYLOAD_TYPE, decode_table
-from release.pins import clear_pin, list_pins, set_pin
+from release.pins import WatchedPin, clear_pin, list_pins, set_pin
 from release.rollouts import command_channel, read_channel
 from release.snapshot import sync_snapshot
 
@@ -218,7 +218,7 @@ async def test_pins_are_kept_listed_and_cleared(control: Control) -> None:
     await released(control)
     pin = Pin(Range("^1.0"), "sam", "tested")
     await set_pin(control, SDK, ACME, pin, SAM)
-    assert await list_pins(control, SDK) == {"acme~production": pin}
+    assert await list_pins(control, SDK) == {"acme~production": WatchedPin(pin, ONE, ())}
     assert (await snapshot_of(control)).products[SDK].pins == {"acme~production": pin}
     assert await clear_pin(control, SDK, ACME, SAM) == pin
     assert await list_pins(control, SDK) == {}

@@ -26,7 +26,7 @@ rollouts = st.builds(Rollout, builds, plans(), st.just("salt"), st.just(0), st.j
 channels = st.builds(ChannelState, st.lists(builds, unique=True, max_size=12).map(tuple), st.none() | rollouts)
 pins = st.builds(
     Pin,
-    st.sampled_from([*BUILDS, *RANGES, "<1.1.2", "2.3.0-beta.x || ^2.3.0-beta.1"]).map(Range),
+    st.none() | st.sampled_from([*BUILDS, *RANGES, "<1.1.2", "2.3.0-beta.x || ^2.3.0-beta.1"]).map(Range),
     st.just("sam"),
     st.just(""),
     st.none() | st.integers(1, 2_000),

@@ -20,6 +20,7 @@ from release.core.plan import parse_plan
 from release.core.policy import Policy
 from release.policies import apply_policy, read_policy
 from release.rollouts import command_channel, read_channel
+from tests.release.conftest import at
 
 pytestmark = pytest.mark.anyio
 
@@ -30,16 +31,6 @@ NOON = int(datetime(2026, 12, 24, 12, tzinfo=UTC).timestamp())
 CHRISTMAS = Policy(freeze=(Freeze(name="christmas", periods=(Period("2026-12-24", "2026-12-27"),)),))
 
 
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, now: int) -> None:
-        self.time = now
-
-    def now(self) -> int:
-        return self.time
-
-
 def start(version: Version, stages: str = "staging,100", bake: str | None = None) -> Start:
     return Start(candidate=version, plan=parse_plan(stages, [], bake), salt="salt")
 
@@ -48,11 +39,7 @@ async def released(control: Control) -> Control:
     """The same control plane at noon, with a build that is stable."""
     await command_channel(control, SDK, STABLE, start(ONE, "100"), SAM)
     await command_channel(control, SDK, STABLE, Promote(), SAM)
-    return msgspec.structs.replace(control, clock=Clock(NOON))
-
-
-def at(control: Control, now: int) -> Control:
-    return msgspec.structs.replace(control, clock=Clock(now))
+    return at(control, NOON)
 
 
 async def test_a_frozen_channel_goes_only_back(control: Control) -> None:

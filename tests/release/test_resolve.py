@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bundles.core.version import Range, Version
 from release.core.commands import Rollback
 from release.core.names import STABLE, STAGING, Channel, Environment, Tenant
-from release.core.plan import Plan, parse_plan
+from release.core.plan import Plan, StageKind, parse_plan
 from release.core.resolve import Passed, Reason, resolve_channel, resolve_range, resolve_tenant
 from release.core.routing import Block, ChannelState, Pin, ProductRoutes, Rollout
 from release.core.transition import Circumstances, transition
@@ -185,3 +185,49 @@ def _calls(table: ProductRoutes, numbers: range) -> int:
         assert resolve_tenant(table, Tenant(f"t{number}"), now=0).build == "1.0.49"
     profile.disable()
     return sum(entry.callcount for entry in profile.getstats())
+
+
+def opted_in(expires_at: int | None = None) -> dict[str, Pin]:
+    return {"acme~production": Pin(None, "sam", "", expires_at)}
+
+
+@given(plans(), st.integers(0, 3_000), st.none() | st.integers(1, 2_000), st.data())
+def test_who_opted_in_gets_the_candidate_once_it_has_left_staging(
+    plan: Plan, now: int, expires_at: int | None, data: st.DataObject
+) -> None:
+    stage_index = data.draw(st.integers(0, len(plan.stages) - 1))
+    table = routes(rolling(plan, stage_index), pins=opted_in(expires_at))
+    without = routes(rolling(plan, stage_index))
+    has_left = plan.stages[stage_index].kind is not StageKind.STAGING
+    holds = expires_at is None or now < expires_at
+    build = resolve_tenant(table, ACME, now=now).build
+    assert build == (TWO if has_left and holds else resolve_tenant(without, ACME, now=now).build)
+
+
+def test_an_opt_in_ends_and_says_so() -> None:
+    table = routes(rolling(parse_plan("canary,100", ["zeta"], "10m"), 0), pins=opted_in(500))
+    early = resolve_tenant(table, ACME, now=100)
+    assert (early.build, early.reason, early.next_change) == (TWO, Reason.OPT_IN, 500)
+    late = resolve_tenant(table, ACME, now=500)
+    assert (late.build, late.passed, late.next_change) == (ONE, (Passed.PIN_EXPIRED,), 700)
+    assert resolve_tenant(table, ACME, now=700).next_change is None
+
+
+def test_who_opted_in_gets_the_stable_build_where_no_rollout_is_live_or_its_candidate_is_blocked() -> None:
+    assert resolve_tenant(routes(ChannelState((ONE,)), pins=opted_in()), ACME, now=0).reason is Reason.STABLE
+    table = routes(rolling(parse_plan("5,100", [], None), 0), pins=opted_in(), blocks=blocks(TWO))
+    resolution = resolve_tenant(table, ACME, now=0)
+    assert (resolution.build, resolution.passed) == (ONE, (Passed.CANDIDATE_BLOCKED,))
+
+
+@given(plans(), pins, tenants, st.integers(0, 3_000), st.data())
+def test_an_answer_holds_until_it_says(
+    plan: Plan, pin: Pin, tenant: Tenant, now: int, data: st.DataObject
+) -> None:
+    stage_index = data.draw(st.integers(0, len(plan.stages) - 1))
+    table = routes(rolling(plan, stage_index), pins={f"{tenant}~production": pin})
+    first = resolve_tenant(table, tenant, now=now)
+    end = 10_000 if first.next_change is None else first.next_change - 1
+    assert now <= end
+    later = data.draw(st.integers(now, max(end, now)))
+    assert resolve_tenant(table, tenant, now=later).build == first.build

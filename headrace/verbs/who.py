@@ -1,0 +1,57 @@
+"""`headrace who`."""
+
+import anyio
+import msgspec
+from rich.console import Console
+
+from bundles.core.names import parse_product
+from bundles.core.version import parse_version
+from headrace import wiring
+from headrace.options import DEFAULT_DATA, AsJson, ChannelName, Data, ProductName, VersionText, example
+from headrace.tenant_list import TenantsOption, read_tenants
+from headrace.terminal import show
+from release.adapters.system_clock import SystemClock
+from release.core.moves import Holder
+from release.core.names import STABLE, parse_channel
+from release.why import Held, find_holders
+
+EPILOG = example("headrace who posthog-js 1.4.2 --tenants tenants.txt")
+
+
+class Who(msgspec.Struct, frozen=True):
+    """The answer of `headrace who`: of so many known tenants, those that get the build."""
+
+    product: str
+    version: str
+    channel: str
+    revision: int
+    known: int
+    holders: list[Holder]
+
+
+def who(
+    product: ProductName,
+    version: VersionText,
+    tenants: TenantsOption = None,
+    channel: ChannelName = STABLE,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """List who is left on a build, of the tenants that are known."""
+    name, build, target = parse_product(product), parse_version(version), parse_channel(channel)
+    known = read_tenants(tenants)
+
+    async def run() -> Held:
+        snapshots, trusted = wiring.snapshots(data), wiring.trusted_keys(data)
+        return await find_holders(snapshots, trusted, SystemClock(), name, build, target, known)
+
+    held = anyio.run(run)
+    answer = Who(name, build, target, held.revision, held.known, held.holders)
+    show(answer, as_json, lambda console: _draw(console, answer))
+
+
+def _draw(console: Console, answer: Who) -> None:
+    count = f"{len(answer.holders)} of {answer.known} known tenants and environments"
+    console.print(f"{answer.product}@{answer.version}: {count}")
+    for holder in answer.holders:
+        console.print(f"{holder.tenant} ({holder.environment}): {holder.reason}")
