@@ -167,17 +167,17 @@ def _view_watched(product: str, key: PinKey, watched: WatchedPin) -> PinView:
 
 
 def _draw(console: Console, views: list[PinView]) -> None:
-    columns = ("tenant", "environment", "pinned to", "build", "expires", "author", "reason", "warnings")
+    columns = ("tenant", "environment", "pinned to", "expires", "author", "reason", "now", "warnings")
     table = Table(*columns, box=None, pad_edge=False)
     for view in views:
         table.add_row(
             view.tenant,
             view.environment,
             view.target,
-            view.build,
             view.expires_at or "never",
             view.author,
             view.reason,
+            view.build,
             "; ".join(view.warnings),
         )
     console.print(table if views else "no pins")
