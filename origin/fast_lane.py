@@ -12,11 +12,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from origin.core.common import Common
 from origin.core.head import RequestKey, read_head
+from origin.core.limits import Limits
+from origin.guard import ANSWER, REST, GuardedConnection
 from origin.memo import Memo, SentAnswer
+from origin.room import Room
 
 _EXTENSION = "headrace.memo"
 _DATED = re.compile(rb"(HTTP/1\.1 [^\r]*\r\n)date: [^\r]*\r\n")
@@ -72,42 +75,15 @@ class _Recorder:
         self._transport.write(data)
 
 
-class Connection(HttpToolsProtocol):
-    """One connection. `memo` is shared by all connections of an origin; `common` knows what answers share.
-
-    Two things that uvicorn leaves to chance are settled: a client that has sent all it will (a half-closed
-    connection) is still answered, and what is no request is refused after the answers to those before it.
-    """
+class Connection(GuardedConnection):
+    """One connection. `memo` is shared by all connections of an origin; `common` knows what answers share."""
 
     memo: Memo
     common: Callable[[bytes], Common | None]
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._within_request = False
-        self._is_half_closed = False
-        self._refusal: str | None = None
-        # When the fast lane answered last: to set the timer anew each time would cost it a tenth of its time.
-        self._answered_at = 0.0
-
-    @property
-    def has_asked(self) -> bool:
-        """True once a request was taken up on this connection."""
-        return self._answered_at > 0 or self.cycle is not None
-
-    def on_message_begin(self) -> None:
-        """The parser's first byte of a request."""
-        self._within_request = True
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        """The parser's last byte of a request."""
-        super().on_message_complete()
-        self._within_request = False
-
     def data_received(self, data: bytes) -> None:
         """Bytes of the client's: one whole request most often."""
-        if self._within_request or not self._is_idle() or self.flow.write_paused:
+        if self.phase is not REST or self.flow.write_paused:
             super().data_received(data)
             return
         key = read_head(data)
@@ -123,34 +99,8 @@ class Connection(HttpToolsProtocol):
             self._send_again(answer, own)
             return
         super().data_received(data)
-        self._record(key, self.cycle)
-
-    def eof_received(self) -> bool:  # type: ignore[override] # as asyncio.Protocol has it
-        """The client will send no more. True keeps the connection for what is under way."""
-        self._is_half_closed = True
-        return self.scheme == "http" and not self._is_idle()
-
-    def on_response_complete(self) -> None:
-        """An answer was sent whole."""
-        super().on_response_complete()
-        if not self._is_idle():
-            return
-        if self._refusal is not None:
-            super().send_400_response(self._refusal)
-        elif self._is_half_closed:
-            self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        """What came is no request."""
-        if self._is_idle():
-            super().send_400_response(msg)
-        else:
-            self._refusal = msg
-
-    def _is_idle(self) -> bool:
-        """True where no answer is under way."""
-        cycle = self.cycle
-        return cycle is None or cycle.response_complete
+        if self.phase is ANSWER:
+            self._record(key, self.cycle)
 
     def _send_again(self, answer: SentAnswer, own: bytes) -> None:
         head, rest = answer.head(self.server_state.default_headers), answer.rest
@@ -160,21 +110,8 @@ class Connection(HttpToolsProtocol):
             self.transport.writelines((head + own, rest))
         self.server_state.total_requests += 1
         answer.each_time()
-        self._answered_at = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._await_next(self.timeout_keep_alive)
-
-    def timeout_keep_alive_handler(self) -> None:
-        """The time for the next request is over, unless one came since the timer was set."""
-        self.timeout_keep_alive_task = None
-        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._await_next(left)
-        else:
-            super().timeout_keep_alive_handler()
-
-    def _await_next(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+        self.has_asked = True
+        self.waiting_since = self.loop.time()
 
     def _record(self, key: RequestKey, cycle: RequestResponseCycle) -> None:
         """Keep the answer under way in this cycle, when it is complete and if it may be kept."""
@@ -212,6 +149,9 @@ def _common_key(key: RequestKey, common: Common) -> RequestKey:
     return key[0], common.target, *key[2:]
 
 
-def connection_class(memo: Memo, common: Callable[[bytes], Common | None]) -> type[Connection]:
-    """The protocol of the connections that share this memo."""
-    return type("SharingConnection", (Connection,), {"memo": memo, "common": staticmethod(common)})
+def connection_class(
+    memo: Memo, common: Callable[[bytes], Common | None], limits: Limits, room: Room
+) -> type[Connection]:
+    """The protocol of the connections that share these."""
+    shared = {"memo": memo, "common": staticmethod(common), "limits": limits, "room": room}
+    return type("SharingConnection", (Connection,), shared)

@@ -15,6 +15,10 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 requests = Counter("headrace_origin_requests", "Requests answered.", ["url_class", "status"])
 sent_again = Counter("headrace_origin_answers_sent_again", "Requests that the fast lane answered.")
+refusals = Counter(
+    "headrace_origin_refusals", "Requests and connections refused at the limits, by why.", ["reason"]
+)
+connections = Gauge("headrace_origin_connections", "Clients connected.", multiprocess_mode="livesum")
 bodies = Counter(
     "headrace_origin_bodies", "Bodies for the slow lane, by what the cache in memory did.", ["result"]
 )

@@ -11,19 +11,21 @@ from collections.abc import Callable, Iterator
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bundles.core.errors import Failed
 from bundles.core.trust import TrustedKeys
 from bundles.ports import BuildReader
 from origin.app import DataPlane, probes
 from origin.bodies import Bodies
+from origin.core.limits import Limits
 from origin.edge import EdgeSecrets
 from origin.fast_lane import Connection, connection_class
+from origin.guard import GuardedConnection, guarded_class
 from origin.library import Library
 from origin.memo import Memo
 from origin.near_store import NearStore
 from origin.ports import Clock, Copies, Feed, KeptSnapshot
+from origin.room import Room, most_connections
 from origin.routing import Routing
 from origin.service import Service
 from origin.workers import Seat
@@ -32,6 +34,8 @@ _log = structlog.get_logger()
 
 MEMO_SHARE = 4  # a fourth of the cache is for whole answers, the rest for bodies
 _BACKLOG = 2048
+_TICKS_BETWEEN_SWEEPS = 10
+_MOST_PROBES = 256
 _DRAIN_SECONDS = 10
 _LINGER_STEP_SECONDS = 0.05
 _LINGER_STEPS = 40
@@ -68,6 +72,7 @@ async def serve(
     clock: Clock,
     listeners: tuple[socket.socket, socket.socket],
     seat: Seat | None,
+    limits: Limits,
     cache_bytes: int,
     send_deltas: bool,
     fast_lane: bool,
@@ -85,9 +90,10 @@ async def serve(
     builds = NearStore(store, copies, trusted)
     service = Service(routing, Library(builds, trusted, send_deltas=send_deltas), clock)
     data_plane = DataPlane(service, Bodies(builds, cache_bytes - memo.budget), edge)
+    room = Room(most_connections(limits.connections))
     servers = [
-        _Server(data_plane, connection_class(memo, service.common), tls, memo.forget),
-        _Server(probes(routing), HttpToolsProtocol, None, lambda: None),
+        _Server(data_plane, connection_class(memo, service.common, limits, room), tls, memo.forget),
+        _Server(probes(routing), guarded_class(limits, Room(_MOST_PROBES)), None, lambda: None),
     ]
     with _stopping(servers, seat):
         following = asyncio.gather(routing.follow(), *([] if edge is None else [edge.follow(memo.forget)]))
@@ -110,7 +116,7 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         app: ASGIApp,
-        protocol: type[asyncio.Protocol],
+        protocol: type[GuardedConnection],
         tls: ssl.SSLContext | None,
         forget: Callable[[], None],
     ) -> None:
@@ -128,13 +134,34 @@ class _Server(uvicorn.Server):
         config.load()
         config.ssl = tls  # made already, so that a wrong file is told before anything listens
         super().__init__(config)
+        self._protocol = protocol
         self._forget = forget
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept."""
-        await super().startup(sockets)
+        """Begin to accept. uvicorn's own sets no limit to how long a TLS handshake may take."""
+
+        def connection() -> asyncio.Protocol:
+            return self._protocol(self.config, self.server_state, {})
+
+        tls = self.config.ssl
+        self.servers = [
+            await asyncio.get_running_loop().create_server(
+                connection,
+                sock=listener,
+                ssl=tls,
+                ssl_handshake_timeout=self._protocol.limits.head_seconds if tls else None,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
         self.listening.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        """What uvicorn does ten times a second; and once a second, a look at the connections."""
+        if counter % _TICKS_BETWEEN_SWEEPS == 0:
+            self._protocol.room.sweep(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more, answer also who has connected and not asked yet, and finish what was begun."""

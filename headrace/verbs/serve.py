@@ -15,10 +15,12 @@ from headrace.config_file import take_options
 from headrace.logs import configure_logs
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
 from headrace.terminal import show
+from origin.core.limits import Limits
 from release.core.snapshot import MAX_SEALED_BYTES
 
 EPILOG = example("headrace serve --port 8080", "headrace serve --config origin.toml --reload-config")
 
+DEFAULT = Limits()
 _MIB = 1024 * 1024
 _MAX_SECRETS_BYTES = 64 * 1024
 
@@ -80,6 +82,19 @@ def serve(
     disk_cache_mib: Annotated[
         int, typer.Option("--disk-cache-mib", min=128, help="The most disk for copies of what the store gave.")
     ] = 1024,
+    connections: Annotated[
+        int, typer.Option("--connections", min=1, help="The most at a time, of each process.")
+    ] = DEFAULT.connections,
+    head_seconds: Annotated[
+        float, typer.Option("--head-seconds", min=1, help="The longest that a request's head may take to arrive.")
+    ] = DEFAULT.head_seconds,
+    idle_seconds: Annotated[
+        float, typer.Option("--idle-seconds", min=1, help="The longest between two requests of a connection.")
+    ] = DEFAULT.idle_seconds,
+    stalled_seconds: Annotated[
+        float,
+        typer.Option("--stalled-seconds", min=1, help="The longest that a client may take nothing of an answer."),
+    ] = DEFAULT.stalled_seconds,
     reload_config: Annotated[
         bool,
         typer.Option(
@@ -149,6 +164,7 @@ def serve(
                 clock=SystemClock(),
                 listeners=listeners,
                 seat=seat,
+                limits=Limits(connections, head_seconds, idle_seconds, stalled_seconds),
                 cache_bytes=cache_mib * _MIB,
                 send_deltas=edge_keys_dictionaries,
                 fast_lane=fast_lane,

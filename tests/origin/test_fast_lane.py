@@ -77,7 +77,7 @@ def ask(one: Origin, sends: Sequence[bytes], *, half_close: bool = False) -> byt
 
 METHODS = st.sampled_from(["GET"] * 6 + ["HEAD"] * 2 + ["OPTIONS", "POST", "get"])
 ALL_FIELDS = (
-    "Host: cdn.example",
+    "Host: second.example",
     "Accept-Encoding: br, gzip",
     "accept-encoding: gzip;q=1.0, br;q=0",
     "Accept-Encoding:\tzstd",
@@ -116,8 +116,9 @@ def requests(draw: st.DrawFn) -> bytes:
     """A request, most often a plain one."""
     version = draw(st.sampled_from(["HTTP/1.1"] * 8 + ["HTTP/1.0", "HTTP/2.0", "HTTP/1.1 "]))
     fields = draw(st.lists(st.sampled_from(ALL_FIELDS), max_size=4, unique=True))
+    host = draw(st.sampled_from([["Host: x"]] * 9 + [[]]))
     end = draw(st.sampled_from(["\r\n"] * 9 + ["\n"]))
-    lines = [f"{draw(METHODS)} {draw(st.sampled_from(TARGETS))} {version}", *fields, "", ""]
+    lines = [f"{draw(METHODS)} {draw(st.sampled_from(TARGETS))} {version}", *host, *fields, "", ""]
     return end.join(lines).encode("latin-1")
 
 
