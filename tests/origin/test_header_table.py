@@ -48,6 +48,16 @@ REQUESTS: dict[str, list[tuple[str, str, dict[str, str]]]] = {
         for url in (RESOLUTION, "/t/pinned/sdk/sdk.js")
     ],
     "OPTIONS 204": [("OPTIONS", url, {}) for url in (FILE, RESOLUTION, "/sdk@stable/sdk.js", "/nope")],
+    "400, 413, 414, 431": [
+        (method, url, headers)
+        for method in ("GET", "HEAD", "POST")
+        for url, headers in (
+            (FILE, {"host": "a b"}),
+            (FILE, {"transfer_encoding": "chunked"}),
+            ("/" + "a" * 9_000, {}),
+            (FILE, {"cookie": "a" * 40_000}),
+        )
+    ],
 }
 
 
