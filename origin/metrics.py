@@ -18,7 +18,7 @@ sent_again = Counter("headrace_origin_answers_sent_again", "Requests that the fa
 refusals = Counter(
     "headrace_origin_refusals", "Requests and connections refused at the limits, by why.", ["reason"]
 )
-connections = Gauge("headrace_origin_connections", "Clients connected.", multiprocess_mode="livesum")
+connections = Gauge("headrace_origin_connections", "Clients connected.", ["port"], multiprocess_mode="livesum")
 bodies = Counter(
     "headrace_origin_bodies", "Bodies for the slow lane, by what the cache in memory did.", ["result"]
 )

@@ -36,7 +36,8 @@ class Occupant(Protocol):
 class Room:
     """Holds so many connections. A newcomer takes the place of those that have waited longest for a request."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, port: str, limit: int) -> None:
+        self._gauge = metrics.connections.labels(port)
         self._limit = limit
         self._full_until = 0.0
 
@@ -56,7 +57,7 @@ class Room:
 
     def sweep(self, connections: set[Any], now: float) -> None:
         """Look at each connection that is due."""
-        metrics.connections.set(len(connections))
+        self._gauge.set(len(connections))
         for connection in [one for one in connections if one.due <= now]:
             connection.check(now)
 

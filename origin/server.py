@@ -90,10 +90,10 @@ async def serve(
     builds = NearStore(store, copies, trusted)
     service = Service(routing, Library(builds, trusted, send_deltas=send_deltas), clock)
     data_plane = DataPlane(service, Bodies(builds, cache_bytes - memo.budget), edge)
-    room = Room(most_connections(limits.connections))
+    room = Room("data-plane", most_connections(limits.connections))
     servers = [
         _Server(data_plane, connection_class(memo, service.common, limits, room), tls, memo.forget),
-        _Server(probes(routing), guarded_class(limits, Room(_MOST_PROBES)), None, lambda: None),
+        _Server(probes(routing), guarded_class(limits, Room("probes", _MOST_PROBES)), None, lambda: None),
     ]
     with _stopping(servers, seat):
         following = asyncio.gather(routing.follow(), *([] if edge is None else [edge.follow(memo.forget)]))

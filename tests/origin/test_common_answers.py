@@ -23,9 +23,11 @@ from bundles.core.trust import KeyRing, TrustedKey
 from bundles.core.version import Range
 from origin.app import DataPlane
 from origin.bodies import Bodies
+from origin.core.limits import Limits
 from origin.fast_lane import connection_class
 from origin.library import Library
 from origin.memo import Memo
+from origin.room import Room
 from origin.service import Service
 from release.core.names import STABLE
 from release.core.routing import Block, ChannelState, Pin, ProductRoutes, Rollout, RoutingTable
@@ -55,7 +57,7 @@ class Lane:
         store = DiskStore(folder)
         self.memo = memo
         service = Service(world, Library(store, _TRUSTED, send_deltas=False), world)
-        protocol = connection_class(memo, service.common)
+        protocol = connection_class(memo, service.common, Limits(), Room("test", 100))
         app = DataPlane(service, Bodies(store, 1024), None)
         self._server = uvicorn.Server(
             uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_config=None, server_header=False)

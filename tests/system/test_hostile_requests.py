@@ -93,6 +93,18 @@ async def test_a_request_that_claims_a_body_is_refused_alone(process: Origin, lo
     assert len(requests) >= COUNT
     assert load.failures == []
     assert load.answered > 100
+    counts = [
+        process.count(f'headrace_origin_refusals_total{{reason="{reason}"}}') for reason in ("malformed", "body")
+    ]
+    assert min(counts) > 100
+    assert sum(counts) >= COUNT
+
+
+async def test_who_sends_a_large_body_can_read_why_it_is_refused(process: Origin) -> None:
+    head = b"PUT /sdk@1.0.0/sdk.js HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n"
+    for _ in range(20):
+        (answer,) = answers(await exchange(process.url, head + bytes(20_000_000), half_close=False))
+        assert answer.status == 413
 
 
 async def test_an_odd_request_has_one_answer_and_the_next_one_its_own_or_none(process: Origin, load: Load) -> None:

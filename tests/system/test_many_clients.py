@@ -242,7 +242,7 @@ async def test_ten_thousand_idle_connections_are_held_and_others_are_served(
     _log.info("an idle connection takes %.1f KiB", each)
     assert each < 64
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while process.count("headrace_origin_connections") < IDLE:
+        while process.count('headrace_origin_connections{port="data-plane"}') < IDLE:
             await asyncio.sleep(0.1)
     clients.stdin.close()
     assert int(await asyncio.to_thread(clients.stdout.readline)) == IDLE
