@@ -19,7 +19,7 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 HOST = rb"[\w.~!$&'()*+,;=%:\[\]-]*+"
 """The value of `Host`, and the authority of a URL: without a user's name."""
 
-_LINE = re.compile(TOKEN + rb" ([!\"$-~]++) HTTP/1\.([01])")
+_LINE = re.compile(TOKEN + rb" ([!-~]++) HTTP/1\.([01])")
 _TARGET = re.compile(rb"(?:(?i:https?)://(?!/)" + HOST + rb")?/.*+")
 _FIELDS = re.compile(rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
 _FRAMING = re.compile(rb"(?:^|\n)((?i:host|content-length|transfer-encoding)):[\t ]*+([^\r]*?)[\t ]*+(?=\r)")

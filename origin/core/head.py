@@ -20,7 +20,7 @@ _FIELD = rb"(?!" + _FRAMING + rb")" + TOKEN + rb":[\t\x20-\x7e]*+\r\n"
 # On each side of `Host` half of what is allowed in all.
 _FIELDS = rb"(?:%b){0,%d}+" % (_FIELD, (MAX_FIELDS - 1) // 2)
 _PLAIN = re.compile(
-    rb"(GET|HEAD) (/[!\"$-~]{0,%d}+) HTTP/1\.1\r\n" % (MAX_TARGET_BYTES - 1)
+    rb"(GET|HEAD) (/[!-~]{0,%d}+) HTTP/1\.1\r\n" % (MAX_TARGET_BYTES - 1)
     + _FIELDS
     + rb"(?i:host):[\t ]*+"
     + HOST
