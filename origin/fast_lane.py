@@ -81,6 +81,11 @@ class Connection(GuardedConnection):
     memo: Memo
     common: Callable[[bytes], Common | None]
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._default_headers: list[tuple[bytes, bytes]] | None = None
+        self._dated = b""
+
     def data_received(self, data: bytes) -> None:
         """Bytes of the client's: one whole request most often."""
         if self.phase is not REST or self.flow.write_paused:
@@ -103,15 +108,23 @@ class Connection(GuardedConnection):
             self._record(key, self.cycle)
 
     def _send_again(self, answer: SentAnswer, own: bytes) -> None:
-        head, rest = answer.head(self.server_state.default_headers), answer.rest
+        if self._default_headers is not self.server_state.default_headers:
+            self._date()
+        rest = answer.rest
         if len(rest) <= _JOINED_BYTES:
-            self.transport.write(head + own + rest)
+            self.transport.write(b"".join((answer.status_line, self._dated, answer.fields, own, rest)))
         else:
-            self.transport.writelines((head + own, rest))
+            head = b"".join((answer.status_line, self._dated, answer.fields, own))
+            self.transport.writelines((head, rest))
         self.server_state.total_requests += 1
         answer.each_time()
         self.has_asked = True
         self.waiting_since = self.loop.time()
+
+    def _date(self) -> None:
+        """Write out the server's own headers of now: the date. They are another list each second."""
+        self._default_headers = self.server_state.default_headers
+        self._dated = b"".join(b"%b: %b\r\n" % header for header in self._default_headers)
 
     def _record(self, key: RequestKey, cycle: RequestResponseCycle) -> None:
         """Keep the answer under way in this cycle, when it is complete and if it may be kept."""

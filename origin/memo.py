@@ -11,37 +11,24 @@ _ANSWER_OVERHEAD_BYTES = 1024  # of the objects that hold an answer and its key:
 
 
 class SentAnswer:
-    """What stood before and after the date, and until when it may be sent again, in seconds since the epoch.
+    """What stood before and after the server's own headers, and until when it may be sent again.
 
     `fields` are the head's, up to where a request's own bytes go if it has any, and `rest` is all that follows.
-    `until` is infinite where only a new routing table can change the answer. `each_time` is to be called for each.
+    `until` is in seconds since the epoch, infinite where only a new routing table can change the answer.
+    `each_time` is to be called for each.
     """
 
-    __slots__ = ("_dated", "_fields", "_head", "_status_line", "each_time", "rest", "size", "until")
+    __slots__ = ("each_time", "fields", "rest", "size", "status_line", "until")
 
     def __init__(
         self, status_line: bytes, fields: bytes, rest: bytes, until: float, each_time: Callable[[], None]
     ) -> None:
-        self._status_line = status_line
-        self._fields = fields
-        self._dated: object = None
-        self._head = b""
+        self.status_line = status_line
+        self.fields = fields
         self.rest = rest
         self.until = until
         self.each_time = each_time
-        self.size = 2 * len(fields) + len(rest)
-
-    def head(self, default_headers: list[tuple[bytes, bytes]]) -> bytes:
-        """The head, up to the end of `fields`, with the server's own headers of now: the date.
-
-        It is made anew when those are another list.
-        """
-        if self._dated is not default_headers:
-            self._head = b"".join(
-                [self._status_line, *(b"%b: %b\r\n" % header for header in default_headers), self._fields]
-            )
-            self._dated = default_headers
-        return self._head
+        self.size = len(fields) + len(rest)
 
 
 class Memo:

@@ -42,7 +42,7 @@ def _compare(everyone: Iterable[Peer], scenario: str, connections: int, rounds: 
     """One scenario, all that know it running side by side and asked in turn: what is slow then is so for all."""
     seen: dict[str, list[Load]] = {}
     with ExitStack() as stack:
-        able = [(peer, stack.enter_context(running(peer))) for peer in everyone if _known(peer, scenario)]
+        able = [(peer, stack.enter_context(running(peer)).url) for peer in everyone if _known(peer, scenario)]
         asks = {peer.name: _ask(peer, url, scenario) for peer, url in able}
         for _ in range(rounds):
             for peer, url in able:

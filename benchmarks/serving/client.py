@@ -2,7 +2,8 @@
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -17,12 +18,27 @@ class Load(msgspec.Struct, frozen=True):
     p99: float
 
 
-def load(url: str, headers: Mapping[str, str], connections: int, seconds: int) -> Load:
-    """Ask for one URL, over so many connections, for so long. Raises `SystemExit` for an answer of 4xx or 5xx."""
-    command = ["taskset", "-c", str(CLIENT_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+def load(
+    url: str, headers: Mapping[str, str], connections: int, seconds: int, script: Sequence[str | Path] = ()
+) -> Load:
+    """Ask for one URL, over so many connections, for so long. Raises `SystemExit` for an answer of 4xx or 5xx.
+
+    A Lua script with its arguments may choose what is asked for.
+    """
+    command: list[str | Path] = [
+        "taskset",
+        "-c",
+        str(CLIENT_CORE),
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--latency",
+    ]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
-    told = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
+    scripted = ["-s", script[0], url, "--", *script[1:]] if script else [url]
+    told = subprocess.run([*command, *scripted], check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in told or "Socket errors" in told:
         raise SystemExit(f"{url} failed under load:\n{told}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", told)

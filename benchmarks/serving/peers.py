@@ -42,9 +42,25 @@ class Peer(msgspec.Struct, frozen=True):
     environment: Mapping[str, str] = {}
 
 
+class Running(msgspec.Struct, frozen=True):
+    """A started peer."""
+
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """How much of a core's time it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_bytes(self) -> int:
+        """How much memory it has at present (its resident set)."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 @contextmanager
-def running(peer: Peer) -> Iterator[str]:
-    """The URL of the peer, started; it is ended afterwards."""
+def running(peer: Peer) -> Iterator[Running]:
+    """The peer, started; it is ended afterwards."""
     process = subprocess.Popen(
         ["taskset", "-c", str(SERVER_CORE), *peer.command],
         env={**os.environ, **peer.environment},
@@ -54,7 +70,7 @@ def running(peer: Peer) -> Iterator[str]:
     )
     try:
         _await(process, peer)
-        yield f"http://127.0.0.1:{peer.port}"
+        yield Running(f"http://127.0.0.1:{peer.port}", process.pid)
     finally:
         # With all that it has started. Not asked to drain: some do so for as long as a client stays connected.
         os.killpg(process.pid, signal.SIGKILL)
@@ -79,7 +95,7 @@ def peers(world: World, scratch: Path) -> list[Peer]:
 
 def headrace(name: str, world: World, *options: str) -> Peer:
     """An origin on the world's data folder."""
-    exact, port = f"/{PRODUCT}@{world.version}", _free_port()
+    exact, port = f"/{PRODUCT}@{world.version}", free_port()
     delta = {"Accept-Encoding": "br, gzip, dcz", "Available-Dictionary": world.dictionary}
     asks = {
         "br": Ask(f"{exact}/{LARGE}", _ENCODED),
@@ -102,7 +118,7 @@ def headrace(name: str, world: World, *options: str) -> Peer:
 
 
 def _python(name: str, server: tuple[str, ...], app: str, world: World, asks: Mapping[str, Ask]) -> Peer:
-    port = _free_port()
+    port = free_port()
     target = (f"--port={port}", "--factory", f"benchmarks.serving.static_apps:{app}")
     return Peer(name, port, (sys.executable, "-m", *server, *target), asks, {"WORLD_FOLDER": str(world.folder)})
 
@@ -111,7 +127,7 @@ def _nginx(world: World, scratch: Path, asks: Mapping[str, Ask]) -> Peer:
     """One worker, the encoded files as they lie, the same caching and CORS headers, no log."""
     if shutil.which("nginx") is None or not _BROTLI_MODULE.exists():
         raise SystemExit("this benchmark needs Debian's nginx and libnginx-mod-http-brotli-static")
-    config, port = scratch / "nginx.conf", _free_port()
+    config, port = scratch / "nginx.conf", free_port()
     config.write_text(
         f"""load_module {_BROTLI_MODULE};
 worker_processes 1; daemon off; pid {scratch}/nginx.pid; error_log stderr crit; user root;
@@ -132,7 +148,8 @@ http {{
     return Peer("nginx", port, ("nginx", "-c", str(config)), asks)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

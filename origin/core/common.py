@@ -1,7 +1,7 @@
 """What the redirects of all tenants who get one build have in common: every byte but a cache tag."""
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from bundles.core.names import Product
 from bundles.core.version import Version
@@ -25,6 +25,8 @@ _TENANT_FILE = re.compile(
     rf"/t/({TENANT.pattern})(?:~({ENVIRONMENT.pattern}))?/((@[^/?#%]+/[^/?#%]+|[^@/?#%][^/?#%]*)/[^?#%]+)"
 )
 
+_Asked = tuple[Tenant, Environment, str, Product]
+
 
 def common_redirect(table: RoutingTable | None, target: bytes, now: int) -> Common | None:
     """What the redirect of this target has in common with others, at `now` in seconds since the epoch.
@@ -34,12 +36,12 @@ def common_redirect(table: RoutingTable | None, target: bytes, now: int) -> Comm
     asked = _TENANT_FILE.fullmatch(target.decode("latin-1"))
     if asked is None or table is None:
         return None
-    tenant, environment, what, product = asked.groups(PRODUCTION)
-    routes = table.products.get(Product(product))
+    tenant, environment, what, product = cast("_Asked", asked.groups(PRODUCTION))
+    routes = table.products.get(product)
     if routes is None:
         return None
-    build = resolve_tenant(routes, Tenant(tenant), Environment(environment), now=now).build
-    return None if build is None else common_of(build, what, Tenant(tenant))
+    build = resolve_tenant(routes, tenant, environment, now=now).build
+    return None if build is None else common_of(build, what, tenant)
 
 
 def common_of(build: Version, what: str, tenant: Tenant) -> Common:

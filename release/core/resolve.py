@@ -8,7 +8,7 @@ from bundles.core.version import Range, Version
 from release.core.bucket import bucket_of, is_in_cohort
 from release.core.names import PRODUCTION, STABLE, STAGING, Channel, Environment, Tenant
 from release.core.plan import Plan, StageKind
-from release.core.routing import ChannelState, Pin, PinKey, ProductRoutes, Rollout
+from release.core.routing import ChannelState, Pin, ProductRoutes, Rollout, pin_name
 
 
 class Reason(StrEnum):
@@ -68,7 +68,7 @@ def resolve_tenant(
 ) -> Resolution:
     """What this tenant gets of a channel in this environment at `now`."""
     passed: list[Passed] = []
-    pin = routes.pins.get(str(PinKey(tenant, environment)))
+    pin = routes.pins.get(pin_name(tenant, environment))
     opted_in = False
     opt_in_ends = None
     if pin is not None:
@@ -149,10 +149,11 @@ def reached(plan: Plan, place: int, asker: Asker) -> Reason | None:
 
 def _stable(routes: ProductRoutes, state: ChannelState, passed: list[Passed]) -> Resolution:
     """The stable build, or the last one before it that is not blocked."""
-    if state.stable in routes.blocks:
-        passed.append(Passed.STABLE_BLOCKED)
-    build = next((version for version in reversed(state.history) if version not in routes.blocks), None)
-    if build is None:
-        return Resolution(None, Reason.NOTHING, tuple(passed))
-    reason = Reason.STABLE if build == state.stable else Reason.EARLIER_STABLE
-    return Resolution(build, reason, tuple(passed))
+    reason = Reason.STABLE
+    for build in reversed(state.history):
+        if build not in routes.blocks:
+            return Resolution(build, reason, tuple(passed))
+        if reason is Reason.STABLE:
+            passed.append(Passed.STABLE_BLOCKED)
+            reason = Reason.EARLIER_STABLE
+    return Resolution(None, Reason.NOTHING, tuple(passed))

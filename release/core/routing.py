@@ -124,7 +124,12 @@ class PinKey(msgspec.Struct, frozen=True, order=True):
     environment: Environment
 
     def __str__(self) -> str:
-        return f"{self.tenant}~{self.environment}"
+        return pin_name(self.tenant, self.environment)
+
+
+def pin_name(tenant: Tenant, environment: Environment) -> str:
+    """Whose pin it is, as the routing table writes it."""
+    return f"{tenant}~{environment}"
 
 
 def parse_pin_key(text: str) -> PinKey:

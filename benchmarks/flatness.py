@@ -1,0 +1,226 @@
+"""What it costs to have more of everything: `python -m benchmarks.flatness [--json]`.
+
+Redirects are asked for by random ones of a thousand tenants and of a million, of an origin without pins and of one
+with a hundred thousand; and files of random ones of ten builds, and of ten thousand. Few and many take turns. The
+origin has one core and the client (wrk) another. On a machine with other work it is requests by second of the
+origin's core that can be compared: a ratio of 1 is flat.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.serving.client import load
+from benchmarks.serving.peers import Ask, Peer, Running, free_port, running
+from benchmarks.serving.world import HEADRACE
+from bundles.core.envelope import seal, unseal
+from bundles.core.names import Product
+from bundles.core.version import Range
+from headrace import wiring
+from release.core.routing import Pin, ProductRoutes
+from release.core.snapshot import PAYLOAD_TYPE, decode_table, encode_table
+
+_CONNECTIONS = 32
+_SDK = Product("sdk")
+_PINS = 100_000
+_TENANT_PATH = f"/t/tenant-%d/{_SDK}/sdk.js"
+_BUILD_PATH = "/@tenant-%d/content@1.0.0/content.js"
+_SCRIPT = Path(__file__).with_name("ask_many.lua")
+_RANGES = ("1.0.0", "^1", "~1.0", ">=1 <2")
+
+
+class Case(msgspec.Struct, frozen=True):
+    """So many of something, asked of a server that has them all: the paths of a pattern with the numbers below."""
+
+    count: int
+    data: Path
+    path: str
+    asked: int
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """Few and many: requests by second of the origin's core, and by second; medians of them and of their ratios.
+
+    `core_share` is how much of its core the origin used, of those two where it was less.
+    """
+
+    what: str
+    few: int
+    many: int
+    few_by_core_second: float
+    many_by_core_second: float
+    ratio_by_core_second: float
+    few_by_second: float
+    many_by_second: float
+    ratio_by_second: float
+    core_share: float
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One turn's rates, and how much of its core the origin used."""
+
+    by_core_second: float
+    by_second: float
+    core_share: float
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(prog="benchmarks.flatness", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each is asked; the median counts")
+    parser.add_argument("--seconds", type=int, default=2, help="how long each time")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        pairs = _pairs(Path(scratch))
+        figures = [_compare(what, *pair, options.rounds, options.seconds) for what, pair in pairs.items()]
+        if options.json:
+            print(json.dumps(msgspec.to_builtins(figures), indent=2))
+        else:
+            _show(figures)
+
+
+def _pairs(scratch: Path) -> Mapping[str, tuple[Case, Case]]:
+    """What is compared: few of it, and many."""
+    plain, pinned = _released(scratch / "plain"), _pinned(_released(scratch / "pinned"))
+    return {
+        "tenants": (Case(1_000, plain, _TENANT_PATH, 1_000), Case(1_000_000, plain, _TENANT_PATH, 1_000_000)),
+        "pins": (Case(0, plain, _TENANT_PATH, _PINS), Case(_PINS, pinned, _TENANT_PATH, _PINS)),
+        "builds": (_builds(scratch, 10), _builds(scratch, 10_000)),
+    }
+
+
+def _compare(what: str, few: Case, many: Case, rounds: int, seconds: int) -> Figure:
+    with ExitStack() as stack:
+        servers = [(case, stack.enter_context(running(_origin(case)))) for case in (few, many)]
+        for case, server in servers:
+            _ask_each(case, server)
+        turns = [[_turn(case, server, seconds) for case, server in servers] for _ in range(rounds)]
+
+    def median(of: Callable[[Seen, Seen], float]) -> float:
+        return statistics.median(of(*turn) for turn in turns)
+
+    return Figure(
+        what=what,
+        few=few.count,
+        many=many.count,
+        few_by_core_second=median(lambda few, _: few.by_core_second),
+        many_by_core_second=median(lambda _, many: many.by_core_second),
+        ratio_by_core_second=median(lambda few, many: many.by_core_second / few.by_core_second),
+        few_by_second=median(lambda few, _: few.by_second),
+        many_by_second=median(lambda _, many: many.by_second),
+        ratio_by_second=median(lambda few, many: many.by_second / few.by_second),
+        core_share=median(lambda few, many: min(few.core_share, many.core_share)),
+    )
+
+
+def _turn(case: Case, server: Running, seconds: int) -> Seen:
+    cpu, began = server.cpu_seconds(), time.monotonic()
+    seen = load(server.url, {}, _CONNECTIONS, seconds, [_SCRIPT, case.path, str(case.asked)])
+    cpu, passed = server.cpu_seconds() - cpu, time.monotonic() - began
+    return Seen(seen.rate * passed / cpu, seen.rate, cpu / passed)
+
+
+def _ask_each(case: Case, server: Running) -> None:
+    """Ask for each build once, so that it is known; tenants come as they are."""
+    if case.path is not _BUILD_PATH:
+        return
+    connection = HTTPConnection(server.url.removeprefix("http://"))
+    for number in range(case.asked):
+        for _ in range(2):  # the first answer says that the body was not in memory, and the second is kept
+            connection.request("GET", case.path % number, headers={"Accept-Encoding": "br, gzip"})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise SystemExit(f"{case.path % number} answers {answer.status}")
+    connection.close()
+
+
+def _origin(case: Case) -> Peer:
+    port = free_port()
+    command = (str(HEADRACE), "serve", "--data", str(case.data), "--port", str(port), "--probe-port", "0")
+    return Peer("headrace", port, command, {"first": Ask(case.path % 0)})
+
+
+def _released(data: Path) -> Path:
+    """A product with a stable build, and a candidate that half of the tenants get."""
+    for version in ("1.0.0", "1.1.0"):
+        dist = data / "dist" / version
+        dist.mkdir(parents=True)
+        (dist / "sdk.js").write_text(f"globalThis.sdk = '{version}';\n")
+        _headrace(data, "publish", dist, "--product", _SDK, "--version", version)
+    _headrace(data, "rollout", "start", _SDK, "1.0.0", "--stages", "100")
+    _headrace(data, "rollout", "promote", _SDK)
+    _headrace(data, "rollout", "start", _SDK, "1.1.0", "--stages", "50,100")
+    return data
+
+
+def _pinned(data: Path) -> Path:
+    """Give each tenant a pin, exact ones and ranges, in the snapshot itself: one by one they would take hours."""
+    file, key = wiring.snapshot_file(data), wiring.keys(data).signing_key()
+    table = decode_table(unseal(PAYLOAD_TYPE, file.read_bytes(), wiring.trusted_keys(data), "the snapshot"))
+    pins = {
+        f"tenant-{number}~production": Pin(Range(_RANGES[number % len(_RANGES)]), "sam", "tested with it")
+        for number in range(_PINS)
+    }
+    routes = ProductRoutes(table.products[_SDK].channels, pins)
+    changed = msgspec.structs.replace(table, revision=table.revision + 1, products={_SDK: routes})
+    file.write_bytes(seal(PAYLOAD_TYPE, encode_table(changed), key))
+    return data
+
+
+def _builds(scratch: Path, count: int) -> Case:
+    """So many builds, each of one small file of its own."""
+    folder = scratch / f"builds-{count}"
+    with _made(folder / "all.jsonl").open("w") as listing:
+        for number in range(count):
+            script = f"globalThis.content = 'the content of tenant {number}';\n" * 20
+            _made(folder / str(number) / "content.js").write_text(script)
+            line = {"product": f"@tenant-{number}/content", "version": "1.0.0", "files": str(number)}
+            listing.write(json.dumps(line) + "\n")
+    _headrace(folder / "data", "publish-batch", folder / "all.jsonl")
+    return Case(count, folder / "data", _BUILD_PATH, count)
+
+
+def _made(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
+def _headrace(data: Path, *arguments: object) -> None:
+    subprocess.run([HEADRACE, *map(str, arguments), "--data", data], check=True, capture_output=True)
+
+
+def _show(figures: list[Figure]) -> None:
+    table = Table(
+        "of", "few", "many", "by core second", "", "ratio", "by second", "", "ratio", "core used", box=None
+    )
+    for one in figures:
+        table.add_row(
+            one.what,
+            f"{one.few:,}",
+            f"{one.many:,}",
+            f"{one.few_by_core_second:,.0f}",
+            f"{one.many_by_core_second:,.0f}",
+            f"{one.ratio_by_core_second:.2f}",
+            f"{one.few_by_second:,.0f}",
+            f"{one.many_by_second:,.0f}",
+            f"{one.ratio_by_second:.2f}",
+            f"{one.core_share:.0%}",
+        )
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
