@@ -42,14 +42,9 @@ class DataPlane:
             response = await self._response(scope, request)
         else:
             response = await self._filled(scope, request, error_answer(forbidden()))
-        counter = metrics.requests.labels(url_class(request.path), response.status_code)
-        counter.inc()
-
-        def count_again() -> None:
-            counter.inc()
-            metrics.sent_again.inc()
-
-        each_time(scope, count_again)
+        kind = url_class(request.path), response.status_code
+        metrics.requests.labels(*kind).inc()
+        each_time(scope, metrics.tally(*kind).add)
         await response(scope, receive, send)
 
     async def _response(self, scope: Scope, request: RequestView) -> Response:
@@ -99,6 +94,7 @@ def probes(routing: Routing) -> Starlette:
         return _probe(HTTPStatus.OK, f"ready at revision {routing.table.revision}")
 
     async def counted(_: Request) -> Response:
+        metrics.settle()
         body = await anyio.to_thread.run_sync(metrics.exposition)
         return Response(body, headers={"cache-control": NO_STORE, "content-type": metrics.CONTENT_TYPE})
 

@@ -37,6 +37,41 @@ snapshot_adopted = Gauge(
 )
 
 
+class Tally:
+    """Answers of one kind that were sent again: prometheus-client's own counters take a lock each time."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._count = 0
+
+    def add(self) -> None:
+        """Count one more."""
+        self._count += 1
+
+    def settle(self) -> None:
+        """Have the counters say what was counted."""
+        count, self._count = self._count, 0
+        self._counter.inc(count)
+        sent_again.inc(count)
+
+
+_tallies: dict[tuple[str, int], Tally] = {}
+
+
+def tally(url_class: str, status: int) -> Tally:
+    """The tally of the answers of this kind."""
+    kind = url_class, status
+    if kind not in _tallies:
+        _tallies[kind] = Tally(requests.labels(*kind))
+    return _tallies[kind]
+
+
+def settle() -> None:
+    """Have all counters say what was counted, on the thread that counts."""
+    for one in _tallies.values():
+        one.settle()
+
+
 def exposition() -> bytes:
     """Everything counted, in Prometheus's text format."""
     if FOLDER_VARIABLE not in os.environ:

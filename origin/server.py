@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 from bundles.core.errors import Failed
 from bundles.core.trust import TrustedKeys
 from bundles.ports import BuildReader
+from origin import metrics
 from origin.app import DataPlane, probes
 from origin.bodies import Bodies
 from origin.core.limits import Limits
@@ -37,6 +39,7 @@ _BACKLOG = 2048
 _TICKS_BETWEEN_SWEEPS = 10
 _MOST_PROBES = 256
 _DRAIN_SECONDS = 10
+_SETTLE_SECONDS = 1
 _LINGER_STEP_SECONDS = 0.05
 _LINGER_STEPS = 40
 
@@ -88,6 +91,8 @@ async def serve(
     routing = Routing(feed, kept, trusted, memo.forget)
     await routing.start()
     builds = NearStore(store, copies, trusted)
+    # What is there now stays, the routing table most of all: no collection of garbage goes through it again.
+    gc.freeze()
     service = Service(routing, Library(builds, trusted, send_deltas=send_deltas), clock)
     data_plane = DataPlane(service, Bodies(builds, cache_bytes - memo.budget), edge)
     room = Room("data-plane", most_connections(limits.connections))
@@ -107,6 +112,7 @@ async def serve(
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following
+    metrics.settle()
     _log.info("origin stopped")
 
 
@@ -130,6 +136,8 @@ class _Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
+            callback_notify=_settle,
+            timeout_notify=_SETTLE_SECONDS,
         )
         config.load()
         config.ssl = tls  # made already, so that a wrong file is told before anything listens
@@ -180,6 +188,11 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+async def _settle() -> None:
+    """Another worker may be asked for the metrics of all."""
+    metrics.settle()
 
 
 def _has_not_asked(connection: object) -> bool:

@@ -118,6 +118,7 @@ def serve(
     """Run the origin. It only reads: builds, snapshots and public keys. SIGTERM lets it finish and stop."""
     import uvloop
 
+    from origin.adapters.allocator import give_large_blocks_back
     from origin.adapters.disk_copies import DiskCopies
     from origin.adapters.followed_file import FollowedFile
     from origin.edge import EdgeSecrets
@@ -172,6 +173,7 @@ def serve(
                 edge=edge,
             )
 
+    give_large_blocks_back()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
 

@@ -17,6 +17,7 @@ from tests.support.processes import Origin, origin
 
 pytestmark = pytest.mark.anyio
 
+_PATIENCE_SECONDS = 10
 KNOWN = ("/sdk@1.0.0/sdk.js", "/t/acme/sdk/sdk.js", "/t/acme/sdk.json")
 
 
@@ -44,12 +45,12 @@ def test_workers_are_counted_as_one_and_a_killed_one_is_replaced(released_data: 
         for _ in range(40):
             assert httpx.get(f"{process.url}/sdk@1.0.0/sdk.js").status_code == 200
         exact = 'headrace_origin_requests_total{status="200",url_class="exact"}'
-        assert process.count(exact) == 40
+        wait_until_counted(process, exact, 40)
         os.kill(first, signal.SIGKILL)
         assert process.wait_for("worker ended")["pid"] == first
         process.wait_for("origin listening")
         assert httpx.get(f"{process.url}/sdk@1.0.0/sdk.js").status_code == 200
-        assert process.count(exact) == 41
+        wait_until_counted(process, exact, 41)
         assert process.count("headrace_origin_snapshot_revision") > 0
 
 
@@ -158,3 +159,11 @@ def counts_again(process: Origin) -> bool:
         for _ in range(3):
             client.get(f"{process.url}/sdk@1.0.0/sdk.js")
     return process.count(sent_again) > before
+
+
+def wait_until_counted(process: Origin, sample: str, count: float) -> None:
+    """A worker tells the others what it has counted each second."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while process.count(sample) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert process.count(sample) == count
