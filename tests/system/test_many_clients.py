@@ -198,6 +198,22 @@ async def test_a_newcomer_takes_the_place_of_who_waits_longest(data: Path) -> No
             assert refused(process, "made-room") == 1
 
 
+async def test_a_newcomer_is_turned_away_where_all_are_being_answered_and_none_of_those_is_lost(
+    data: Path,
+) -> None:
+    with origin(data, "--connections", "20") as process:
+        async with connected(process, 20) as readers:
+            await asyncio.gather(*map(ask_for_much, readers))
+            async with connected(process, 1) as (newcomer,):
+                assert await newcomer.rest() == b""
+            assert refused(process, "full") == 1
+            assert refused(process, "made-room") == 0
+            for client in readers:
+                client.writer.write_eof()
+            received = await asyncio.gather(*(client.rest() for client in readers))
+            assert min(map(len, received)) > ANSWERS * SIZE
+
+
 @pytest.fixture
 def idle_clients(data: Path) -> Iterator[tuple[Origin, subprocess.Popen[str]]]:
     """An origin, and a process that is about to hold connections to it."""
