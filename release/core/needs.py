@@ -1,4 +1,7 @@
-"""Which builds the routes need: those that somebody may get, now or after one step of a release engineer."""
+"""Which builds the routes need: those that somebody may get, now or after one step of a release engineer.
+
+A blocked build is needed as if it were not, since a block may be cleared, and stands in for no other one.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -37,15 +40,15 @@ def _roles(routes: ProductRoutes, keep: int, now: int) -> Iterator[tuple[Version
             yield state.scheduled.candidate, f"the candidate of the rollout that is scheduled on channel {name}"
     yield from _pinned(routes, keep, now)
     for name, state in routes.channels.items():
-        for version in _rollback_targets(state, routes.blocks, keep):
+        for version in _newest(reversed(state.history[:-1]), routes.blocks, keep):
             yield version, f"a build that channel {name} may be rolled back to"
-    for line, version in _newest_of_each_line(routes.released):
-        yield version, f"the newest release of {line}"
+    for line, versions in _lines(routes.released_or_blocked()).items():
+        for version in _newest(versions, routes.blocks, 1):
+            yield version, f"the newest release of {line}"
 
 
 def _pinned(routes: ProductRoutes, keep: int, now: int) -> Iterator[tuple[Version, str]]:
-    """A blocked build counts: it is the pin's again once the block is cleared."""
-    released = routes.released
+    released = routes.released_or_blocked()
     for key, pin in routes.pins.items():
         if pin.expires_at is not None and now >= pin.expires_at:
             continue
@@ -55,29 +58,28 @@ def _pinned(routes: ProductRoutes, keep: int, now: int) -> Iterator[tuple[Versio
             yield pin.target.exact, f"the build that {key} is pinned to"
             continue
         admitted = [version for version in released if pin.target.admits(version)]
-        for version in admitted[: keep + 1]:
+        for version in _newest(admitted, routes.blocks, keep + 1):
             yield version, f"a build that {key} may get by its pin to {pin.target.text}"
 
 
-def _rollback_targets(state: ChannelState, blocks: Mapping[Version, Block], keep: int) -> Iterator[Version]:
-    """The newest of the channel's stable builds, until so many before the stable one are not blocked."""
-    left = keep
-    for version in reversed(state.history[:-1]):
+def _newest(newest_first: Iterable[Version], blocks: Mapping[Version, Block], count: int) -> Iterator[Version]:
+    """The first of these builds, until so many are not blocked."""
+    left = count
+    for version in newest_first:
         if left == 0:
             return
         yield version
         left -= version not in blocks
 
 
-def _newest_of_each_line(newest_first: Iterable[Version]) -> Iterator[tuple[str, Version]]:
-    """The newest release of each MAJOR.MINOR: what a range in a customer's page resolves to.
+def _lines(newest_first: Iterable[Version]) -> dict[str, list[Version]]:
+    """The releases of each MAJOR.MINOR, whose newest is what a range in a customer's page resolves to.
 
     A range that ends within a line (`<1.2.4`) may resolve to an older build afterwards, or to none.
     """
-    lines: set[str] = set()
+    lines: dict[str, list[Version]] = {}
     for version in newest_first:
         parsed = precedence(version)
-        line = f"{parsed.major}.{parsed.minor}"
-        if parsed.prerelease is None and line not in lines:
-            lines.add(line)
-            yield line, version
+        if parsed.prerelease is None:
+            lines.setdefault(f"{parsed.major}.{parsed.minor}", []).append(version)
+    return lines

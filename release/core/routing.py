@@ -152,14 +152,11 @@ class ProductRoutes(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def released(self) -> tuple[Version, ...]:
         """The builds a range may choose, the newest first: stable ones, now or once, and never undone."""
-        versions = {
-            version
-            for name, channel in self.channels.items()
-            if serves_ranges(name)
-            for version in channel.history
-            if version not in self.blocks
-        }
-        return tuple(sorted(versions, key=precedence, reverse=True))
+        return tuple(sorted(self._releases() - self.blocks.keys(), key=precedence, reverse=True))
+
+    def released_or_blocked(self) -> list[Version]:
+        """The builds a range may choose now, or may once blocks are cleared, the newest first."""
+        return sorted(self._releases(), key=precedence, reverse=True)
 
     def newest(self, wanted: Range) -> Version | None:
         """The newest released build in a range. It is looked for once: many pins hold few ranges."""
@@ -173,6 +170,10 @@ class ProductRoutes(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def _newest(self) -> dict[Range, Version | None]:
         return {}
+
+    def _releases(self) -> set[Version]:
+        ranged = (channel for name, channel in self.channels.items() if serves_ranges(name))
+        return {version for channel in ranged for version in channel.history}
 
 
 class RoutingTable(msgspec.Struct, frozen=True):

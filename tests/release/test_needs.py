@@ -46,12 +46,12 @@ def after_retirement(table: ProductRoutes, keep: int, now: int) -> ProductRoutes
     return msgspec.structs.replace(table, channels=trimmed, retired=gone)
 
 
-def answers(table: ProductRoutes, now: int) -> list[Version | None]:
+def answers(table: ProductRoutes, at: int) -> list[Version | None]:
     """What everybody gets at some time."""
     tenants = [Tenant(name) for name in ("acme", "zeta", *(f"t{n}" for n in range(10)))]
     return [
         *(
-            resolve_tenant(table, tenant, environment, channel, now=now).build
+            resolve_tenant(table, tenant, environment, channel, now=at).build
             for tenant in tenants
             for environment in (PRODUCTION, STAGING)
             for channel in CHANNELS
@@ -103,6 +103,24 @@ def test_a_block_of_any_one_build_leaves_each_channel_and_pin_what_it_would_have
             assert got.build not in after.retired
 
 
+long_histories = st.permutations(LINES).map(lambda versions: ChannelState(tuple(versions[:12])))
+blocks_of_some = st.dictionaries(st.sampled_from(LINES), st.just(Block("sam", "")), min_size=1, max_size=6)
+
+
+@given(long_histories, blocks_of_some, st.dictionaries(st.just("acme~production"), pins), st.data())
+def test_a_block_that_is_cleared_gives_everybody_what_it_would_have_given(
+    channel: ChannelState, blocks: dict[Version, Block], held: dict[str, Pin], data: st.DataObject
+) -> None:
+    table = ProductRoutes({STABLE: channel}, held, blocks)
+    after = after_retirement(table, keep=1, now=0)
+    cleared = data.draw(st.sets(st.sampled_from(sorted(blocks)), min_size=1))
+    left = {version: block for version, block in blocks.items() if version not in cleared}
+    table, after = (msgspec.structs.replace(each, blocks=left) for each in (table, after))
+    got = answers(after, at=0)
+    assert got == answers(table, at=0)
+    assert not after.retired.intersection(got)
+
+
 def with_channel(table: ProductRoutes, channel: Channel, state: ChannelState) -> ProductRoutes:
     return msgspec.structs.replace(table, channels={**table.channels, channel: state})
 
@@ -139,6 +157,22 @@ def test_a_blocked_build_does_not_count_as_one_to_roll_back_to(keep: int, target
     table = ProductRoutes({STABLE: ChannelState(history)}, blocks={Version("1.1.1"): Block("sam", "")})
     needs = needed_builds(table, keep, now=0)
     assert [version for version, role in needs.items() if "rolled back" in role] == targets
+
+
+def test_a_blocked_newest_release_stays_beside_the_newest_that_is_not_blocked() -> None:
+    history = tuple(Version(version) for version in ("1.0.0", "1.0.1", "1.0.2", "1.1.0", "1.2.0"))
+    table = ProductRoutes(
+        {STABLE: ChannelState(history)},
+        {"acme~production": pinned("~1.0.0 <1.0.9")},
+        {Version("1.0.2"): Block("sam", "")},
+    )
+    role = "a build that acme~production may get by its pin to ~1.0.0 <1.0.9"
+    needs = needed_builds(table, keep=1, now=0)
+    assert [needs.get(version) for version in ("1.0.2", "1.0.1", "1.0.0")] == [role] * 3
+    needs = needed_builds(msgspec.structs.replace(table, pins={}), keep=1, now=0)
+    assert [needs.get(version) for version in ("1.0.2", "1.0.1", "1.0.0")] == ["the newest release of 1.0"] * 2 + [
+        None
+    ]
 
 
 def test_an_empty_channel_needs_nothing() -> None:
