@@ -30,46 +30,14 @@ class Garbage(msgspec.Struct, frozen=True):
         return Garbage(self.blobs + 1, self.size + blob.size)
 
 
-async def measure(
-    store: Store, trusted: TrustedKeys, without: Collection[tuple[Product, Version]], now: int
-) -> Garbage:
-    """What a sweep would remove if these builds were retired. Removes nothing; raises as `sweep` does."""
-    found = Garbage()
-    async for blob in _garbage(store, await _needed_blobs(store, trusted, without), now):
-        found += blob
-    return found
-
-
-async def sweep(store: Store, sweeper: Sweeper, trusted: TrustedKeys, now: int) -> Garbage:
-    """Remove every blob that no build needs, and what killed publishers left half-written.
-
-    A build that can't be read, or whose signature is wrong, raises `Failed` before anything is removed: what it
-    needs is not known. Whatever ends a sweep midway, the next one removes the rest.
-    """
-    needed = await _needed_blobs(store, trusted, ())
-    await sweeper.remove_unfinished()
-    removed = Garbage()
-    batch: list[StoredBlob] = []
-    async for blob in _garbage(store, needed, now):
-        batch.append(blob)
-        removed += blob
-        if len(batch) == _REMOVED_AT_A_TIME:
-            await sweeper.remove_blobs([each.digest for each in batch])
-            batch.clear()
-    await sweeper.remove_blobs([each.digest for each in batch])
-    return removed
-
-
-async def _garbage(store: Store, needed: Collection[bytes], now: int) -> AsyncIterator[StoredBlob]:
-    async for blob in store.blobs():
-        if bytes.fromhex(blob.digest) not in needed and now - blob.stored_at > GRACE_SECONDS:
-            yield blob
-
-
-async def _needed_blobs(
+async def needed_blobs(
     store: BuildReader, trusted: TrustedKeys, without: Collection[tuple[Product, Version]]
 ) -> set[bytes]:
-    """The digests, 32 bytes each, of all that the builds need: about 100 MB of memory for a million of them."""
+    """The digests, 32 bytes each, of all that the builds need but for those that are about to be retired.
+
+    About 100 MB of memory for a million of them. A build that can't be read, or whose signature is wrong, raises
+    `Failed`: what it needs is not known.
+    """
     needed: set[bytes] = set()
     slots = anyio.CapacityLimiter(_READ_AT_A_TIME)
 
@@ -95,3 +63,36 @@ async def _needed_blobs(
                 " or retire it by its name"
             ) from faults
     return needed
+
+
+async def measure(store: Store, needed: Collection[bytes], now: int) -> Garbage:
+    """What a sweep would remove where these are the needed blobs. Removes nothing."""
+    found = Garbage()
+    async for blob in _garbage(store, needed, now):
+        found += blob
+    return found
+
+
+async def sweep(store: Store, sweeper: Sweeper, needed: Collection[bytes], now: int) -> Garbage:
+    """Remove every blob that is not `needed`, and what killed publishers left half-written.
+
+    What is needed was looked up while the sweeper kept publishers out. Whatever ends a sweep midway, the next one
+    removes the rest.
+    """
+    await sweeper.remove_unfinished()
+    removed = Garbage()
+    batch: list[StoredBlob] = []
+    async for blob in _garbage(store, needed, now):
+        batch.append(blob)
+        removed += blob
+        if len(batch) == _REMOVED_AT_A_TIME:
+            await sweeper.remove_blobs([each.digest for each in batch])
+            batch.clear()
+    await sweeper.remove_blobs([each.digest for each in batch])
+    return removed
+
+
+async def _garbage(store: Store, needed: Collection[bytes], now: int) -> AsyncIterator[StoredBlob]:
+    async for blob in store.blobs():
+        if bytes.fromhex(blob.digest) not in needed and now - blob.stored_at > GRACE_SECONDS:
+            yield blob

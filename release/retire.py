@@ -1,24 +1,27 @@
 """Retire: make builds that nobody needs stop existing, then remove the blobs that no build needs.
 
-The routing table says first that a build is retired, in a transaction on the very revision that was decided by;
+The routing table says first that a build is retired, in a transaction on the very routes that were decided by;
 only then is its manifest taken away. So a rollout or a pin that begins at the same time either is first, and the
 build stays, or finds the build retired and is refused. What a crash left undone, the next run does.
+
+Every build that stays is read before the first one goes: it must be known what it needs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
 
-from bundles.core.errors import Invalid, Refused
+from bundles.core.errors import Conflict, Invalid, Refused
 from bundles.core.names import Product
 from bundles.core.retention import Decision, Policy, Verdict, decide, decide_named
 from bundles.core.version import Version
 from bundles.ports import Store, Sweeper
-from bundles.sweep import Garbage, measure, sweep
+from bundles.sweep import Garbage, measure, needed_blobs, sweep
 from release.change import Author, Control, Subject
 from release.core.needs import needed_builds, without
 from release.core.routing import ProductRoutes, RoutingTable
+from release.ports import Transaction
 from release.snapshot import sync_snapshot
 
 
@@ -31,11 +34,11 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """A product's builds, each with its verdict, at a revision of the routing table."""
+    """A product's builds, each with its verdict, and those that are named but were retired `already`."""
 
     product: Product
-    revision: int
     decisions: tuple[Decision, ...]
+    already: tuple[Version, ...] = ()
 
     @property
     def retired(self) -> list[Version]:
@@ -52,63 +55,80 @@ class Retirement(msgspec.Struct, frozen=True):
 
 async def preview_retirement(control: Control, store: Store, wanted: Wanted) -> Retirement:
     """What `retire` would do now. Changes nothing; raises as `retire` does."""
-    table = await control.ledger.table()
-    decided = [await _decide(control, store, wanted, product, table) for product in await _products(store, wanted)]
-    going = {(each.product, version) for each in decided for version in each.retired}
-    return Retirement(tuple(decided), await measure(store, control.trusted, going, control.clock.now()))
+    decided = await _decide_all(control, store, wanted, await control.ledger.table())
+    needed = await needed_blobs(store, control.trusted, _going(decided))
+    return Retirement(decided, await measure(store, needed, control.clock.now()))
 
 
 async def retire(control: Control, store: Store, wanted: Wanted, author: Author) -> Retirement:
     """Retire and sweep.
 
     Raises `Refused` for a named build that is needed, and where nothing was ever released, since it is not known
-    then what is needed; `Conflict` where a publish is running or a release engineer was faster; `Failed` where a
-    build can't be read. It may always be run again.
+    then what is needed, and `Failed` where a build that stays can't be read: nothing is changed then. `Conflict`
+    is raised where a publish is running or a release engineer was faster. It may always be run again.
     """
     await sync_snapshot(control.ledger, control.snapshots, control.signing_key, control.trusted)
     async with store.sweeping() as sweeper:
-        decided = [
-            await _retire(control, store, sweeper, wanted, product, author)
-            for product in await _products(store, wanted)
-        ]
-        return Retirement(tuple(decided), await sweep(store, sweeper, control.trusted, control.clock.now()))
+        table = await control.ledger.table()
+        decided = await _decide_all(control, store, wanted, table)
+        needed = await needed_blobs(store, control.trusted, _going(decided))
+        for each in decided:
+            await _retire(control, sweeper, each, _routes(table, each.product), author)
+        return Retirement(decided, await sweep(store, sweeper, needed, control.clock.now()))
 
 
-async def _products(store: Store, wanted: Wanted) -> Sequence[Product]:
-    known = await store.products()
+async def _decide_all(control: Control, store: Store, wanted: Wanted, table: RoutingTable) -> tuple[Decided, ...]:
+    if table.revision == 0:
+        raise Refused(
+            "nothing was ever released from this data folder, so it is not known which builds are needed: retire"
+            " them where the control database is"
+        )
+    products = await _products(store, wanted, table)
+    return tuple([await _decide(control, store, wanted, each, _routes(table, each)) for each in products])
+
+
+async def _products(store: Store, wanted: Wanted, table: RoutingTable) -> Sequence[Product]:
+    once = {product for product, routes in table.products.items() if routes.retired}
+    known = sorted(once.union(await store.products()))
     matching = [product for product in known if fnmatchcase(product, wanted.products)]
     if not matching:
         raise Invalid(f"no product matches {wanted.products!r}; known are {', '.join(known[:10]) or 'none'}")
     return matching
 
 
+def _going(decided: Iterable[Decided]) -> set[tuple[Product, Version]]:
+    return {(each.product, version) for each in decided for version in each.retired}
+
+
 async def _retire(
-    control: Control, store: Store, sweeper: Sweeper, wanted: Wanted, product: Product, author: Author
-) -> Decided:
-    table = await control.ledger.table()
-    decided = await _decide(control, store, wanted, product, table)
-    new = [version for version in decided.retired if version not in _routes(table, product).retired]
+    control: Control, sweeper: Sweeper, decided: Decided, routes: ProductRoutes, author: Author
+) -> None:
+    product = decided.product
+    new = [version for version in decided.retired if version not in routes.retired]
     if new:
-        at_this_revision = msgspec.structs.replace(author, expected_revision=table.revision)
-        async with control.change(Subject("retire", product, " ".join(new)), at_this_revision) as transaction:
+        async with control.change(Subject("retire", product, " ".join(new)), author) as transaction:
+            if await _present_routes(transaction, product) != routes:
+                raise Conflict(f"{product} was changed meanwhile: look at what changed, then try again")
             await transaction.add_retired(product, new)
-            for name, state in (await transaction.channels(product)).items():
+            for name, state in routes.channels.items():
                 await transaction.save_channel(product, name, without(state, new))
     for version in decided.retired:
         await sweeper.retire_manifest(product, version)
-    return decided
+
+
+async def _present_routes(transaction: Transaction, product: Product) -> ProductRoutes:
+    return ProductRoutes(
+        channels=await transaction.channels(product),
+        pins=await transaction.pins(product),
+        blocks=await transaction.blocks(product),
+        retired=await transaction.retired(product),
+    )
 
 
 async def _decide(
-    control: Control, store: Store, wanted: Wanted, product: Product, table: RoutingTable
+    control: Control, store: Store, wanted: Wanted, product: Product, routes: ProductRoutes
 ) -> Decided:
-    if table.revision == 0:
-        raise Refused(
-            "nothing was ever released from this data folder, so it is not known which builds are needed: retire"
-            " them where the control database is"
-        )
     now = control.clock.now()
-    routes = _routes(table, product)
     published_at = await store.published_at(product)
     for version in wanted.named:
         if version not in published_at and version not in routes.retired:
@@ -124,7 +144,8 @@ async def _decide(
         for version, at in published_at.items()
         if version in routes.retired
     ]
-    return Decided(product, table.revision, (*decisions, *half_done))
+    already = [version for version in wanted.named if version in routes.retired and version not in published_at]
+    return Decided(product, (*decisions, *half_done), tuple(dict.fromkeys(already)))
 
 
 def _routes(table: RoutingTable, product: Product) -> ProductRoutes:

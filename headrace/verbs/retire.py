@@ -35,10 +35,14 @@ class BuildView(msgspec.Struct, frozen=True):
 
 
 class RetirementView(msgspec.Struct, frozen=True):
-    """What was done, or with `applied` false what would be: each build's verdict, and the blobs that go."""
+    """What was done, or with `applied` false what would be: each build's verdict, and the blobs that go.
+
+    `retired_already` are builds that were named, as product@version, and had gone before.
+    """
 
     applied: bool
     builds: tuple[BuildView, ...]
+    retired_already: tuple[str, ...]
     removed_blobs: int
     removed_bytes: int
 
@@ -97,14 +101,18 @@ def _view(retirement: Retirement, applied: bool) -> RetirementView:
         for decided in retirement.products
         for decision in decided.decisions
     )
-    return RetirementView(applied, builds, retirement.garbage.blobs, retirement.garbage.size)
+    already = tuple(f"{each.product}@{version}" for each in retirement.products for version in each.already)
+    return RetirementView(applied, builds, already, retirement.garbage.blobs, retirement.garbage.size)
 
 
 def _draw(console: Console, view: RetirementView) -> None:
     table = Table("build", "published", "verdict", "why", box=None, pad_edge=False)
     for build in view.builds:
         table.add_row(f"{build.product}@{build.version}", build.published_at, build.verdict, build.reason)
-    console.print(table)
+    if view.builds:
+        console.print(table)
+    for name in view.retired_already:
+        console.print(f"{name} is retired already")
     retired = sum(build.verdict is Verdict.RETIRE for build in view.builds)
     freed = f"{view.removed_blobs} blobs of {decimal(view.removed_bytes)}"
     if view.applied:

@@ -133,7 +133,16 @@ def test_a_build_that_is_named_goes_whatever_its_age(data: Path) -> None:
     done = succeed(data, "retire", "sdk", "1.0.2", "--apply")
     assert [(build["version"], build["reason"]) for build in done["builds"]] == [("1.0.2", "named")]
     assert done["removed_blobs"] == 0, "blobs of today stay for a day"
-    assert succeed(data, "retire", "sdk", "1.0.2", "--apply")["builds"] == []
+    again = succeed(data, "retire", "sdk", "1.0.2", "--apply")
+    assert (again["builds"], again["retired_already"]) == ([], ["sdk@1.0.2"])
+
+
+def test_a_products_last_build_is_retired_twice_and_the_second_time_says_so(data: Path, tmp_path: Path) -> None:
+    publish(data, tmp_path, "1.0.0", product="old")
+    for words in ("1 builds retired", "old@1.0.0 is retired already"):
+        done = run(data, "retire", "old", "1.0.0", "--apply")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert words in done.stdout
 
 
 def test_while_a_publish_runs_it_is_a_conflict(data: Path) -> None:

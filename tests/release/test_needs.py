@@ -168,11 +168,11 @@ def test_a_blocked_newest_release_stays_beside_the_newest_that_is_not_blocked() 
     )
     role = "a build that acme~production may get by its pin to ~1.0.0 <1.0.9"
     needs = needed_builds(table, keep=1, now=0)
-    assert [needs.get(version) for version in ("1.0.2", "1.0.1", "1.0.0")] == [role] * 3
+    assert [needs.get(Version(text)) for text in ("1.0.2", "1.0.1", "1.0.0")] == [role] * 3
     needs = needed_builds(msgspec.structs.replace(table, pins={}), keep=1, now=0)
-    assert [needs.get(version) for version in ("1.0.2", "1.0.1", "1.0.0")] == ["the newest release of 1.0"] * 2 + [
-        None
-    ]
+    assert [needs.get(Version(text)) for text in ("1.0.2", "1.0.1", "1.0.0")] == [
+        "the newest release of 1.0"
+    ] * 2 + [None]
 
 
 def test_an_empty_channel_needs_nothing() -> None:

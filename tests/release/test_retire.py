@@ -288,7 +288,37 @@ async def test_a_build_that_can_not_be_read_keeps_every_blob_until_it_is_retired
     named = Wanted("sdk", Policy(), (NEXT,))
     assert (await preview_retirement(control, store, named)).garbage.blobs > 0
     assert (await retire(control, store, named, SAM)).garbage.blobs > 0
-    assert await store.versions(SDK) == [OLD, STABLE_BUILD]
+    assert await store.versions(SDK) == [OLDER, OLD, STABLE_BUILD]
+
+
+async def test_where_another_products_build_can_not_be_read_nothing_is_retired(
+    control: Control, store: DiskStore, data: Path, tmp_path: Path
+) -> None:
+    publisher = Publisher(store, control.signing_key, control.trusted, Cores())
+    await publish(publisher, Order(MENU, OLDER), directory(tmp_path / OLDER), lambda _: None)
+    (data / "store" / "builds" / MENU / f"{OLDER}.json").write_bytes(b"{}")
+    before = contents(data)
+    for wanted in (Wanted("sdk", Policy(keep=1)), Wanted("sdk", Policy(), (NEXT,))):
+        with pytest.raises(Failed, match=r"@acme/menu@1\.0\.0 .*No blob is removed"):
+            await retire(control, store, wanted, SAM)
+    assert contents(data) == before
+
+
+async def test_a_build_that_is_retired_already_is_told_also_where_it_was_the_products_last(
+    control: Control, store: DiskStore, data: Path, tmp_path: Path
+) -> None:
+    publisher = Publisher(store, control.signing_key, control.trusted, Cores())
+    await publish(publisher, Order(MENU, OLDER), directory(tmp_path / OLDER), lambda _: None)
+    named = Wanted(MENU, Policy(), (OLDER,))
+    (first,) = (await retire(control, store, named, SAM)).products
+    assert (first.retired, first.already) == ([OLDER], ())
+    before = contents(data)
+    for act in (preview_retirement(control, store, named), retire(control, store, named, SAM)):
+        (again,) = (await act).products
+        assert (again.retired, again.already) == ([], (OLDER,))
+    assert contents(data) == before
+    with pytest.raises(Invalid, match=r"there is no build @acme/menu@9\.9\.9"):
+        await retire(control, store, Wanted(MENU, Policy(), (Version("9.9.9"),)), SAM)
 
 
 async def test_products_are_chosen_by_pattern(control: Control, store: DiskStore, tmp_path: Path) -> None:

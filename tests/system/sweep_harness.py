@@ -30,7 +30,7 @@ from bundles.load import load_build
 from bundles.order import Order, Publisher
 from bundles.ports import Store
 from bundles.publish import publish
-from bundles.sweep import sweep
+from bundles.sweep import needed_blobs, sweep
 from bundles.verify import verify
 from headrace import wiring
 from release.adapters.system_clock import SystemClock
@@ -108,7 +108,8 @@ async def sweep_once(store: Store, data: Path) -> int:
             for version in (await store.versions(product))[:-KEPT]:
                 await sweeper.retire_manifest(product, version)
         tomorrow = SystemClock().now() + 2 * DAY_SECONDS
-        return (await sweep(store, sweeper, wiring.keys(data).trusted_keys(), tomorrow)).blobs
+        needed = await needed_blobs(store, wiring.keys(data).trusted_keys(), ())
+        return (await sweep(store, sweeper, needed, tomorrow)).blobs
 
 
 class NextYear:
