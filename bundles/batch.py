@@ -29,6 +29,7 @@ class State(StrEnum):
 
     CREATED = "created"
     UNCHANGED = "unchanged"
+    MENDED = "mended"
     INVALID = "invalid"
     REFUSED = "refused"
     FAILED = "failed"
@@ -54,8 +55,8 @@ async def publish_batch(
     """Publish each numbered line's build as `publish` does, many at a time and without deltas.
 
     Each outcome is reported once, as soon as it is known; one fault stops no other. What exists already is left as
-    it is, so that a run that was broken off is finished by the same list. Raises `Failed` where very many fail in
-    a row: the surroundings do not work then.
+    it is, or mended where it is damaged, so that a run that was broken off is finished by the same list. Raises
+    `Failed` where very many fail in a row: the surroundings do not work then.
     """
     run = _Run(publisher, open_source, report)
     numbered = iter(lines)
@@ -110,7 +111,9 @@ class _Run:
                 )
             order = Order(listed.product, listed.version)
             published = await publish_leased(self._publisher, order, source, lambda _: None)
-        return State.CREATED if published.created else State.UNCHANGED
+        if published.created:
+            return State.CREATED
+        return State.MENDED if published.mended else State.UNCHANGED
 
 
 def _state_of(fault: HeadraceError) -> State:

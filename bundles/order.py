@@ -28,9 +28,9 @@ class Order(msgspec.Struct, frozen=True):
     """Which build to make, and by which rules.
 
     `bases` are the builds that clients most probably hold, the likeliest first: deltas are made against them,
-    of at most `delta_bytes` in all. Growth is measured against `baseline`. Source maps are left out unless they
-    are wanted. A file that seems to hold a secret is refused unless it is one of `allowed_secrets`.
-    `provenance` is recorded with the build, and the `attestations` are kept with it.
+    of at most `delta_bytes` in all. Growth is measured against `baseline`, an earlier build. Source maps are left
+    out unless they are wanted. A file that seems to hold a secret is refused unless it is one of
+    `allowed_secrets`. `provenance` is recorded with the build, and the `attestations` are kept with it.
     """
 
     product: Product

@@ -80,8 +80,12 @@ class Store(BuildReader, Protocol):
         """Every blob, whether a build needs it or not."""
         ...
 
+    async def has_blob(self, digest: Digest) -> bool:
+        """True where the blob is there and its bytes have the digest."""
+        ...
+
     async def put_blob(self, digest: Digest, data: bytes) -> None:
-        """Keep the blob durably. Putting it again is harmless."""
+        """Keep the blob durably. Putting it again is harmless, and mends one that is damaged."""
         ...
 
     async def create_manifest(self, product: Product, version: Version, sealed: bytes) -> bool:

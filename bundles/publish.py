@@ -5,7 +5,7 @@ import anyio.to_thread
 import msgspec
 
 from bundles.attestations import keep_attestations
-from bundles.core.budget import over_budget
+from bundles.core.budget import Unmeasured, over_budget, unmeasured
 from bundles.core.digest import Digest, digest_of
 from bundles.core.envelope import seal
 from bundles.core.errors import Failed, Refused
@@ -16,6 +16,7 @@ from bundles.core.trust import check_signer
 from bundles.core.version import Version
 from bundles.deltas import with_deltas
 from bundles.load import load_build
+from bundles.mend import mend
 from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
 from bundles.screen import WithoutSourceMaps, changed, screen
@@ -23,10 +24,16 @@ from bundles.variants import Progress, store_artifacts
 
 
 class Published(msgspec.Struct, frozen=True):
-    """A build that exists; `created` is False when the same publish had made it before."""
+    """A build that exists; `created` is False when the same publish had made it before.
+
+    `mended` is how many of its blobs were lost or damaged and are whole again. `unmeasured` are the budgets that
+    it was not held to.
+    """
 
     manifest: Manifest
     created: bool
+    mended: int = 0
+    unmeasured: tuple[Unmeasured, ...] = ()
 
 
 async def publish(publisher: Publisher, order: Order, artifacts: ArtifactSource, progress: Progress) -> Published:
@@ -34,7 +41,8 @@ async def publish(publisher: Publisher, order: Order, artifacts: ArtifactSource,
 
     `progress` is called with each artifact's path once it is stored. Raises `Refused` where the version
     exists with other bytes or is retired, the key may not sign for the product, a file is over its budget or a
-    secret would become public: no build is made then.
+    secret would become public: no build is made then. Of a build that exists, blobs that the store has lost or
+    damaged are mended.
     """
     async with publisher.store.publishing():
         return await publish_leased(publisher, order, artifacts, progress)
@@ -51,30 +59,36 @@ async def publish_leased(
             f"{order.product}@{order.version} was retired, and caches may hold its files for a year:"
             " publish these files as a new version"
         )
+    baseline = await _baseline(publisher, order)
     existing = await load_build(publisher.store, publisher.trusted, order.product, order.version)
     if existing is not None:
-        return _same_or_refused(existing, await _contents(source), order)
+        _refuse_unless_same(existing, await _contents(source), order, baseline)
+        mended = await mend(publisher, order, existing, source)
+        return Published(existing, False, mended, unmeasured(order.budgets, existing, baseline))
     screened = await screen(source, order.allowed_secrets, source_maps=order.source_maps)
-    manifest = await _store(publisher, order, source, progress)
+    manifest = await _store(publisher, order, source, baseline, progress)
     if differing := sorted(screened.items() ^ manifest.contents().items()):
         raise changed(differing[0][0])
     sealed = seal(PAYLOAD_TYPE, encode_manifest(manifest), publisher.signing_key)
     if await publisher.store.create_manifest(order.product, order.version, sealed):
-        return Published(manifest=manifest, created=True)
+        return Published(manifest, True, unmeasured=unmeasured(order.budgets, manifest, baseline))
     winner = await load_build(publisher.store, publisher.trusted, order.product, order.version)
     if winner is None:
         raise Failed(
             f"the store says that {order.product}@{order.version} exists, but has no manifest of it; publish again"
         )
-    return _same_or_refused(winner, manifest.contents(), order)
+    _refuse_unless_same(winner, manifest.contents(), order, baseline)
+    return Published(winner, False, unmeasured=unmeasured(order.budgets, winner, baseline))
 
 
-async def _store(publisher: Publisher, order: Order, source: ArtifactSource, progress: Progress) -> Manifest:
+async def _store(
+    publisher: Publisher, order: Order, source: ArtifactSource, baseline: Manifest | None, progress: Progress
+) -> Manifest:
     """All of the build but its manifest, which is returned."""
     bases = [build for base in order.bases if (build := await _base(publisher, order, base)) is not None]
     artifacts = await store_artifacts(publisher.store, source, publisher.cores, progress)
     manifest = Manifest(order.product, order.version, artifacts, order.recorded())
-    if faults := over_budget(order.budgets, manifest, await _baseline(publisher, order)):
+    if faults := over_budget(order.budgets, manifest, baseline):
         raise Refused("; ".join(faults) + ": make it smaller, or raise the budget")
     await keep_attestations(publisher.store, order.attestations, manifest)
     complete = await with_deltas(publisher.store, source, publisher.cores, artifacts, bases, order.delta_bytes)
@@ -83,7 +97,7 @@ async def _store(publisher: Publisher, order: Order, source: ArtifactSource, pro
 
 async def _baseline(publisher: Publisher, order: Order) -> Manifest | None:
     """What growth is measured against. Raises `Failed` where it can't be read: no budget may pass unseen."""
-    if not order.budgets or order.baseline is None or order.baseline == order.version:
+    if order.baseline is None or not any(budget.is_of_growth for budget in order.budgets):
         return None
     build = await load_build(publisher.store, publisher.trusted, order.product, order.baseline)
     if build is None:
@@ -105,16 +119,23 @@ async def _contents(source: ArtifactSource) -> dict[ArtifactPath, Digest]:
     return {path: digest_of(await anyio.to_thread.run_sync(source.read, path)) for path in source.paths}
 
 
-def _same_or_refused(existing: Manifest, contents: dict[ArtifactPath, Digest], order: Order) -> Published:
-    published = existing.contents()
+def _refuse_unless_same(
+    existing: Manifest, contents: dict[ArtifactPath, Digest], order: Order, baseline: Manifest | None
+) -> None:
+    """Raises `Refused` where this publish would not have made the build that exists."""
+    build, published = f"{existing.product}@{existing.version}", existing.contents()
     if published == contents:
         _refuse_unrecorded(existing, order)
-        return Published(manifest=existing, created=False)
+        if faults := over_budget(order.budgets, existing, baseline):
+            raise Refused(
+                f"{build} is already published, but {'; '.join(faults)}: make it smaller, as a new version"
+            )
+        return
     differing = sorted(
         path for path in published.keys() | contents.keys() if published.get(path) != contents.get(path)
     )
     raise Refused(
-        f"{existing.product}@{existing.version} is already published with other contents"
+        f"{build} is already published with other contents"
         f" ({len(differing)} of its files differ, the first is {differing[0]!r});"
         " a build is immutable: publish these files as a new version"
     )

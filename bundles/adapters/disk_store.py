@@ -23,7 +23,7 @@ from bundles.adapters.files import (
     read_chunks,
     write_atomically,
 )
-from bundles.core.digest import Digest, are_digests
+from bundles.core.digest import Digest, are_digests, digest_of_all
 from bundles.core.errors import Conflict, Failed
 from bundles.core.names import Product, are_products
 from bundles.core.span import Span
@@ -102,6 +102,13 @@ class DiskStore:
         for shard in await anyio.to_thread.run_sync(_entries, self._layout.blobs):
             for blob in await anyio.to_thread.run_sync(_blobs, Path(shard.path)):
                 yield blob
+
+    async def has_blob(self, digest: Digest) -> bool:
+        """True where the blob is there, whole; it is read for that."""
+        try:
+            return await digest_of_all(read_chunks(self._layout.blob(digest))) == digest
+        except OSError:
+            return False
 
     async def put_blob(self, digest: Digest, data: bytes) -> None:
         """Keep the blob durably, unless it is there, whole, already."""

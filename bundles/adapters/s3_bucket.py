@@ -26,6 +26,7 @@ _CHUNK_BYTES = 256 * 1024
 _ATTEMPTS = 5
 _ATTEMPTS_SECONDS = 30.0
 _JITTER_SECONDS = 0.2
+_CHECKED = {"ChecksumAlgorithm": "SHA256"}
 _ABSENT = ("NoSuchKey", "404")
 _UNMET = "PreconditionFailed"
 _PASSING = (
@@ -158,7 +159,7 @@ class S3Bucket:
 
     async def put(self, key: str, data: bytes, **conditions: str) -> datetime:
         """Write the object whole; S3 checks its digest first. Returns the server's time, to the second."""
-        options = {"Body": data, "ChecksumSHA256": checksum(data), **conditions}
+        options = {"Body": data, **_CHECKED, "ChecksumSHA256": checksum(data), **conditions}
         return _server_time(await self.call("put_object", key, **options, **self.encryption))
 
     async def put_new(self, key: str, data: bytes) -> bool:
@@ -168,6 +169,15 @@ class S3Bucket:
         except ConditionError:
             return False
         return True
+
+    async def stored_checksum(self, key: str) -> str | None:
+        """The SHA-256 that S3 keeps with an object, in base64; None where it keeps none. Raises `AbsentError`.
+
+        Of what was uploaded in parts it is that of their checksums (`COMPOSITE`), not of the bytes.
+        """
+        answer = await self.call("head_object", key, ChecksumMode="ENABLED")
+        stored: str | None = answer.get("ChecksumSHA256")
+        return stored
 
     async def remove(self, keys: Sequence[str]) -> None:
         """Take away at most `MAX_REMOVED` objects; harmless for those that are gone already."""
@@ -244,7 +254,12 @@ class ConditionError(Exception):
 
 def checksum(data: bytes) -> str:
     """What S3 checks a body against: its SHA-256 in base64."""
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+    return encoded(hashlib.sha256(data).digest())
+
+
+def encoded(digest: bytes) -> str:
+    """A checksum as S3 writes it."""
+    return base64.b64encode(digest).decode()
 
 
 def _rest(span: Span | None, done: int) -> dict[str, str]:

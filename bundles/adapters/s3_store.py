@@ -9,13 +9,22 @@
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from enum import Enum, auto
 from typing import Any, Self
 
 import anyio
 
-from bundles.adapters.s3_bucket import MAX_REMOVED, AbsentError, ConditionError, S3Bucket, S3Location, checksum
+from bundles.adapters.s3_bucket import (
+    MAX_REMOVED,
+    AbsentError,
+    ConditionError,
+    S3Bucket,
+    S3Location,
+    checksum,
+    encoded,
+)
 from bundles.adapters.s3_leases import LEASE_SECONDS, S3Leases
-from bundles.core.digest import Digest, are_digests
+from bundles.core.digest import Digest, are_digests, digest_of_all
 from bundles.core.errors import Failed
 from bundles.core.names import Product, are_products
 from bundles.core.span import Span
@@ -24,6 +33,14 @@ from bundles.ports import BlobMissing, StoredBlob
 
 _PART_BYTES = 8 * 1024 * 1024
 _SUFFIX = ".json"
+
+
+class _State(Enum):
+    """How a blob is found to be."""
+
+    ABSENT = auto()
+    DAMAGED = auto()
+    WHOLE = auto()
 
 
 class S3Store:
@@ -80,13 +97,19 @@ class S3Store:
                 for digest in are_digests([file.name.rpartition("/")[2]]):
                     yield StoredBlob(digest, file.size, int(file.written_at.timestamp()))
 
+    async def has_blob(self, digest: Digest) -> bool:
+        """True where the blob is there, whole, by S3's own checksum if it has one of the whole object."""
+        return await self._state(digest) is _State.WHOLE
+
     async def put_blob(self, digest: Digest, data: bytes) -> None:
-        """Keep the blob, unless it is there already; S3 checks the digest before it does."""
+        """Keep the blob, unless it is there, whole, already; S3 checks the digest before it does."""
         key = _blob_key(digest)
         if len(data) > _PART_BYTES:
-            await self._put_in_parts(key, data)
-        else:
-            await self._bucket.put_new(key, data)
+            state = await self._state(digest)
+            if state is not _State.WHOLE:
+                await self._put_in_parts(key, data, {"IfNoneMatch": "*"} if state is _State.ABSENT else {})
+        elif not await self._bucket.put_new(key, data) and not await self.has_blob(digest):
+            await self._bucket.put(key, data)
 
     async def create_manifest(self, product: Product, version: Version, sealed: bytes) -> bool:
         """Make the build exist in one step. False when it exists already, also by an attempt of this very call."""
@@ -120,7 +143,17 @@ class S3Store:
     async def _folders(self, folder: str) -> list[str]:
         return [name async for page in self._bucket.pages(folder) for name in page.folders]
 
-    async def _put_in_parts(self, key: str, data: bytes) -> None:
+    async def _state(self, digest: Digest) -> "_State":
+        """How a blob is. What was put in parts, or by others, may have no checksum of its bytes: it is read."""
+        try:
+            if await self._bucket.stored_checksum(_blob_key(digest)) == encoded(bytes.fromhex(digest)):
+                return _State.WHOLE
+            found = await digest_of_all(self._bucket.read(_blob_key(digest)))
+        except AbsentError:
+            return _State.ABSENT
+        return _State.WHOLE if found == digest else _State.DAMAGED
+
+    async def _put_in_parts(self, key: str, data: bytes, conditions: Mapping[str, str]) -> None:
         """A multipart upload: nothing is to be seen before its last step, and it is taken away where one fails."""
         call = self._bucket.call
         begun = await call("create_multipart_upload", key, ChecksumAlgorithm="SHA256", **self._bucket.encryption)
@@ -130,7 +163,7 @@ class S3Store:
                 await self._put_part(key, upload, number, data[start : start + _PART_BYTES])
                 for number, start in enumerate(range(0, len(data), _PART_BYTES), 1)
             ]
-            made = {"UploadId": upload, "MultipartUpload": {"Parts": parts}, "IfNoneMatch": "*"}
+            made = {"UploadId": upload, "MultipartUpload": {"Parts": parts}, **conditions}
             await call("complete_multipart_upload", key, **made)
         except ConditionError:
             await self._abort(key, upload)

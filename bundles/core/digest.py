@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import NewType
 
 from bundles.core.errors import Invalid
@@ -17,6 +17,14 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 def digest_of(data: bytes) -> Digest:
     """The digest of these bytes."""
     return Digest(hashlib.sha256(data).hexdigest())
+
+
+async def digest_of_all(chunks: AsyncIterator[bytes]) -> Digest:
+    """The digest of all the chunks' bytes together."""
+    digest = hashlib.sha256()
+    async for chunk in chunks:
+        digest.update(chunk)
+    return Digest(digest.hexdigest())
 
 
 def parse_digest(text: str) -> Digest:

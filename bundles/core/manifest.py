@@ -69,6 +69,11 @@ class Artifact(msgspec.Struct, frozen=True):
         """The digest of the artifact's own bytes."""
         return self.variants[0].digest
 
+    def own_blobs(self) -> Iterator[Digest]:
+        """The blobs of its variants and deltas."""
+        yield from (variant.digest for variant in self.variants)
+        yield from (delta.digest for delta in self.deltas)
+
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """An immutable build, `product@version`, with its artifacts sorted by path, and how it was made."""
@@ -91,15 +96,17 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         """What makes two builds the same: each path and the digest of its bytes."""
         return {artifact.path: artifact.digest for artifact in self.artifacts}
 
-    def blobs(self) -> Iterator[Digest]:
-        """Every blob that the build needs: its variants, deltas, the dictionaries of these, and attestations."""
+    def own_blobs(self) -> Iterator[Digest]:
+        """The blobs that were put for this build: of its variants, deltas and attestations."""
         for artifact in self.artifacts:
-            yield from (variant.digest for variant in artifact.variants)
-            for delta in artifact.deltas:
-                yield delta.digest
-                yield delta.dictionary
+            yield from artifact.own_blobs()
         if self.provenance is not None:
             yield from (attestation.digest for attestation in self.provenance.attestations)
+
+    def blobs(self) -> Iterator[Digest]:
+        """Every blob that the build needs: its own, and the older builds' that are dictionaries of its deltas."""
+        yield from self.own_blobs()
+        yield from (delta.dictionary for artifact in self.artifacts for delta in artifact.deltas)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

@@ -13,7 +13,6 @@ from rich.table import Table
 from bundles.attestations import refuse_forgeries
 from bundles.core.budget import parse_budget
 from bundles.core.compress import Encoding
-from bundles.core.errors import Invalid
 from bundles.core.manifest import Manifest
 from bundles.core.names import parse_artifact_path, parse_product
 from bundles.core.size import parse_size
@@ -25,6 +24,7 @@ from bundles.ports import ArtifactSource
 from bundles.publish import Published
 from bundles.publish import publish as publish_build
 from headrace import wiring
+from headrace.held import Held
 from headrace.options import DEFAULT_DATA, AsJson, Data, SigningKey, example
 from headrace.provenance_options import (
     AttestationOption,
@@ -38,7 +38,6 @@ from headrace.provenance_options import (
     provenance_of,
 )
 from headrace.terminal import progress, show
-from release.core.held import held_builds
 from release.core.names import STABLE, Channel, parse_channel
 from release.snapshot import read_table
 
@@ -114,32 +113,25 @@ async def _publish(
     data: Path, key: Path | None, order: Order, source: ArtifactSource, channel: Channel, deltas: int
 ) -> Published:
     signing_key, trusted = wiring.publishing_keys(data, key)
-    table = await read_table(wiring.snapshots(data), trusted)
-    routes = None if table is None else table.products.get(order.product)
-    held = () if routes is None else tuple(held_builds(routes, channel, max(deltas, 1)))
-    if (
-        routes is not None
-        and routes.channels
-        and not held
-        and any(budget.is_of_growth for budget in order.budgets)
-    ):
-        raise Invalid(f"growth can't be measured: channel {channel} of {order.product} has no build; name another")
+    held = Held(await read_table(wiring.snapshots(data), trusted), channel)
     async with wiring.store(data) as store:
         publisher = Publisher(store, signing_key, trusted, Cores())
         with progress(f"{order.product}@{order.version}", len(source.paths)) as advance:
-            complete = msgspec.structs.replace(order, bases=held[:deltas], baseline=held[0] if held else None)
-            return await publish_build(publisher, complete, source, lambda _: advance())
+            return await publish_build(publisher, held.complete(order, deltas), source, lambda _: advance())
 
 
 def _document(published: Published) -> dict[str, object]:
-    manifest = msgspec.to_builtins(published.manifest)
-    return {"created": published.created, **manifest}
+    document = msgspec.to_builtins(published)
+    return {**document.pop("manifest"), **document}
 
 
 def _draw(console: Console, published: Published) -> None:
     manifest = published.manifest
-    state = "published" if published.created else "already published, nothing changed:"
+    unchanged = f"{published.mended} damaged blobs mended" if published.mended else "nothing changed"
+    state = "published" if published.created else f"already published, {unchanged}:"
     console.print(f"{state} {manifest.product}@{manifest.version}")
+    for each in published.unmeasured:
+        console.print(f"the budget {each.budget} was not measured: {each.why}")
     console.print(_sizes(manifest))
 
 

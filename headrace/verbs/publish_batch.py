@@ -70,8 +70,9 @@ def publish_batch(
 ) -> None:
     """Publish many small builds in one run, such as tenants' content; one fault does not stop the others.
 
-    What exists already is left as it is: a run that was broken off is finished by the same list. With --json, one
-    line for each build as soon as it is done. The exit code is that of the worst: 1, 3 or 2.
+    What exists already is left as it is, and mended where it is damaged: a run that was broken off is finished by
+    the same list. With --json, one line for each build as soon as it is done. The exit code is that of the worst:
+    1, 3 or 2.
     """
     summary = _Summary()
     with progress(file.name, sum(1 for _ in _lines(file))) as advance:

@@ -74,6 +74,42 @@ def test_a_budget_that_is_passed_refuses_the_publish(data: Path, tmp_path: Path)
     succeed(data, *arguments, "--budget", "*.js=1MB")
 
 
+def test_a_growth_budget_that_is_not_measured_says_so(tmp_path: Path) -> None:
+    data, source = tmp_path / "data", write_build(tmp_path / "dist", {"sdk.js": "let a;\n" * 50})
+
+    def put(version: str, *budgets: str) -> list[dict[str, str]]:
+        order = ["--product", "sdk", "--version", version]
+        for budget in budgets:
+            order += ["--budget", budget]
+        return list(succeed(data, "publish", str(source), *order)["unmeasured"])
+
+    ((first,), again) = put("1.0.0", "*.js=+5%", "*.js=1MB"), put("1.0.0", "*.js=+5%")
+    assert (first["budget"], [first]) == ("*.js=+5%", again)
+    assert first["why"].startswith("no build of sdk before this one is known to be released")
+    release(data, "1.0.0")
+    assert put("1.0.0", "*.js=+5%") == [first]
+    assert put("1.1.0", "*.js=+5%") == []
+    (source / "new.js").write_text("let b;")
+    assert put("1.2.0", "*.js=+5%", "new.js=+1B") == [
+        {"budget": "*.js=+5%", "why": "new.js is not in 1.0.0"},
+        {"budget": "new.js=+1B", "why": "new.js is not in 1.0.0"},
+    ]
+    text = run(data, "publish", str(source), "--product", "sdk", "--version", "1.2.0", "--budget", "new.js=+1B")
+    assert "the budget new.js=+1B was not measured: new.js is not in 1.0.0\n" in text.stdout
+
+
+def test_a_build_that_exists_already_is_held_to_the_budgets_too(data: Path, tmp_path: Path) -> None:
+    source = write_build(tmp_path / "big", {"sdk.js": "".join(f"let a{n * 7919 % 10_007};" for n in range(2_000))})
+    arguments = ["publish", str(source), "--product", "sdk", "--version", "3.0.0"]
+    succeed(data, *arguments)
+    over = "sdk@3.0.0 is already published, but sdk.js has"
+    assert over in fail(data, *arguments, "--budget", "*.js=1kB", code=3)
+    assert over in fail(data, *arguments, "--budget", "sdk.js=+5%", code=3)
+    release(data, "3.0.0")
+    assert over in fail(data, *arguments, "--budget", "sdk.js=+5%", code=3)
+    assert succeed(data, *arguments, "--budget", "sdk.js=1MB", "--budget", "sdk.js=+1MB")["unmeasured"] == []
+
+
 def test_a_content_bundle_is_compared_by_its_whole_name(data: Path, tmp_path: Path) -> None:
     for version in ("1.0.0", "1.0.1"):
         publish(data, tmp_path, version, product="@acme/menu")

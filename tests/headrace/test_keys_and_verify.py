@@ -155,6 +155,17 @@ def test_a_variant_that_decodes_to_other_bytes_is_found_though_its_digest_holds(
     assert (found["encoding"], found["fault"]) == ("gzip", "it decodes to other bytes than the artifact's")
 
 
+def test_a_damaged_build_is_mended_by_its_publish_again(data: Path) -> None:
+    for blob, _ in variants(data, "sdk.js").values():
+        blob.write_bytes(b"")
+    again = ["publish", str(data.parent / "sdk-1.0.0"), "--product", "sdk", "--version", "1.0.0"]
+    text = run(data, *again).stdout
+    assert text.startswith("already published, 4 damaged blobs mended: sdk@1.0.0")
+    published = succeed(data, *again)
+    assert (published["created"], published["mended"]) == (False, 0)
+    assert succeed(data, "verify", "sdk", "1.0.0")[0]["damages"] == []
+
+
 def test_what_is_not_there_can_not_be_verified(data: Path) -> None:
     assert "there is no build of 'nope'" in fail(data, "verify", "nope", code=2)
     assert "there is no build sdk@9.0.0" in fail(data, "verify", "sdk", "9.0.0", code=2)

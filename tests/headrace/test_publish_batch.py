@@ -1,5 +1,6 @@
 """Many small builds in one run: each line is told what became of it, and a broken run is finished later."""
 
+import hashlib
 import json
 import subprocess
 from collections import Counter
@@ -102,6 +103,16 @@ def test_a_second_run_changes_nothing_and_says_so(data: Path, tmp_path: Path) ->
     assert stored(data) == before
 
 
+def test_a_second_run_mends_what_was_damaged(data: Path, tmp_path: Path) -> None:
+    listing = write_list(tmp_path, (bundle(tmp_path, number) for number in range(3)))
+    batch(data, listing)
+    digest = hashlib.sha256((tmp_path / "1/menu.json").read_bytes()).hexdigest()
+    (data / "store" / "blobs" / digest[:2] / digest).unlink()
+    assert states(batch(data, listing)) == ["unchanged", "mended", "unchanged"]
+    assert states(batch(data, listing)) == ["unchanged"] * 3
+    assert run(data, "verify", "@t1/menu").returncode == 0
+
+
 def test_a_build_that_is_listed_twice_is_made_once(data: Path, tmp_path: Path) -> None:
     once, other = bundle(tmp_path, 1), bundle(tmp_path, 2, "salad")
     outcomes = batch(data, write_list(tmp_path, [once] * 8))
@@ -148,7 +159,7 @@ def test_a_person_reads_the_first_faults_and_the_counts(data: Path, tmp_path: Pa
     assert text[0].startswith("line 4: invalid: JSON is malformed")
     assert text[-2:] == [
         "and 5 more: --json has each of them",
-        "1 created, 0 unchanged, 25 invalid, 0 refused, 0 failed",
+        "1 created, 0 unchanged, 0 mended, 25 invalid, 0 refused, 0 failed",
     ]
     assert result.stderr == ""
 
