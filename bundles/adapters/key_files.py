@@ -75,14 +75,17 @@ class KeyFiles:
         self._trusted.add(key, scope)
         return key_id
 
-    def distrust(self, key_id: str) -> None:
-        """Believe signatures of this key no longer. Raises `Refused` for the key that signs now."""
-        files = self._trusted.files(key_id)
-        if not files:
+    def check_distrust(self, key_id: str) -> None:
+        """Raises `Refused` for the key that signs now, `Invalid` for one that is not trusted."""
+        if not self._trusted.files(key_id):
             raise Invalid(f"no trusted key has the id {key_id!r}: see `headrace keys list`")
-        if self._private.exists() and key_id == self.signing_key_id():
+        if key_id == self.signing_key_id():
             raise Refused(f"{key_id} is the key that signs now: rotate first")
-        for file in files:
+
+    def distrust(self, key_id: str) -> None:
+        """Believe signatures of this key no longer. Raises as `check_distrust` does."""
+        self.check_distrust(key_id)
+        for file in self._trusted.files(key_id):
             remove(file)
 
     def signing_key_id(self) -> str | None:

@@ -117,15 +117,28 @@ def distrust(
     as_json: AsJson = False,
 ) -> None:
     """Believe a key's signatures no longer: what only it has signed is not served any more."""
+    keys = wiring.keys(data)
+    keys.check_distrust(key_id)
     dependent = [] if force else anyio.run(_signed_by_it_alone, data, key_id)
     if dependent:
+        scopes = [key.scope for key in keys.trusted_keys() if key.key_id == key_id and key.scope]
         raise Refused(
             f"{len(dependent)} documents are signed by that key alone, the first is {dependent[0]}:"
-            " they would no longer be served. `headrace keys resign` adds the present key's signature first;"
-            " --force does it all the same"
+            f" they would no longer be served. {_how_to_replace(scopes)}; --force does it all the same"
         )
-    wiring.keys(data).distrust(key_id)
+    keys.distrust(key_id)
     _show_keys(data, as_json)
+
+
+def _how_to_replace(scopes: list[Scope]) -> str:
+    """How another key's signature is added first: the vendor's, or for these scopes a tenant's."""
+    if not scopes:
+        return "`headrace keys resign` adds the present key's signature first"
+    trusted = ", ".join(f"`headrace keys trust FILE.pub --scope {scope}`" for scope in scopes)
+    return (
+        f"First the tenant needs a new key and its signature: `headrace keys create FILE`, {trusted},"
+        " `headrace keys resign --key FILE`"
+    )
 
 
 async def _signed_by_it_alone(data: Path, key_id: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,28 @@ def test_a_tenant_rotates_its_own_key(data: Path, tmp_path: Path) -> None:
     (verified,) = succeed(data, "verify", "@acme/menu")
     assert verified["fault"] is None
     assert [len(envelope["signatures"]) for envelope in manifests(data).values()].count(2) == 1
+
+
+@pytest.mark.parametrize("scopes", [["@acme"], ["@acme", "@beta"]])
+def test_the_advice_on_how_to_distrust_a_tenants_key_works_as_it_is_printed(
+    data: Path, tmp_path: Path, scopes: list[str]
+) -> None:
+    old = tenant_publishes(data, tmp_path, tmp_path / "acme.pem")
+    for scope in scopes:
+        succeed(data, "keys", "trust", str(tmp_path / "acme.pem.pub"), "--scope", scope)
+    line = fail(data, "keys", "distrust", old, code=3)
+    commands = re.findall("`headrace ([^`]+)`", line)
+    assert len(commands) == len(scopes) + 2
+    for command in commands:
+        succeed(data, *command.replace("FILE", str(tmp_path / "new.pem")).split())
+    succeed(data, "keys", "distrust", old)
+    assert succeed(data, "verify", "@acme/menu")[0]["fault"] is None
+
+
+def test_the_key_that_signs_now_is_not_distrusted_and_no_advice_is_given_that_does_not_help(data: Path) -> None:
+    line = fail(data, "keys", "distrust", signing(data), code=3)
+    assert "is the key that signs now: rotate first" in line
+    assert "resign" not in line
 
 
 def test_what_nobody_trusted_has_signed_is_not_signed_anew(data: Path) -> None:
