@@ -1,5 +1,7 @@
 """`headrace verify`."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -10,8 +12,9 @@ from rich.console import Console
 from bundles.attestations import Attested, Builders, verify_attestations
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import Product, parse_product
+from bundles.core.retention import MAX_KEEP
 from bundles.core.trust import TrustedKeys
-from bundles.core.version import Version, parse_version
+from bundles.core.version import Version, parse_version, precedence
 from bundles.load import load_build
 from bundles.ports import BuildReader
 from bundles.verify import Damage
@@ -19,12 +22,16 @@ from bundles.verify import verify as verify_build
 from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, ProductName, example
 from headrace.terminal import progress, show
+from release.adapters.system_clock import SystemClock
+from release.core.needs import needed_builds
+from release.core.routing import ProductRoutes
+from release.snapshot import read_table
 
 EPILOG = example("headrace verify posthog-js 1.4.2")
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """What was found in one build; `fault` is set where the manifest itself can't be believed."""
+    """What was found in one build; `fault` is set where the manifest itself is gone or can't be believed."""
 
     product: Product
     version: Version
@@ -47,33 +54,58 @@ def verify(
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Re-read every byte of a product's builds, and name each damaged file or attestation (exit code 1)."""
+    """Re-read every byte of a product's builds, and name each damaged file or attestation (exit code 1).
+
+    A build that is gone altogether is named where the routing table needs it.
+    """
     name = parse_product(product)
     wanted = None if version is None else parse_version(version)
 
-    async def run() -> list[Verified]:
+    async def run() -> tuple[list[Verified], Failed | None]:
+        trusted, builders = wiring.trusted_keys(data), wiring.builders(data)
+        needs, fault = await _needs(data, trusted, name)
         async with wiring.store(data) as store:
-            versions = [wanted] if wanted else await store.versions(name)
+            versions = {wanted} if wanted else needs.keys() | await store.versions(name)
             if not versions:
                 raise Invalid(f"there is no build of {product!r}")
-            trusted, builders = wiring.trusted_keys(data), wiring.builders(data)
-            return [await _verify_one(store, trusted, builders, name, each) for each in versions]
+            in_order = sorted(versions, key=precedence)
+            return [await _verify_one(store, trusted, builders, name, each, needs) for each in in_order], fault
 
-    found = anyio.run(run)
+    found, fault = anyio.run(run)
     show(found, as_json, lambda console: _draw(console, found))
+    if fault is not None:
+        raise Failed(f"{fault}; whether builds that it needs are gone was not looked at")
     if not all(verified.is_well for verified in found):
         raise typer.Exit(1)
 
 
+async def _needs(data: Path, trusted: TrustedKeys, product: Product) -> tuple[dict[Version, str], Failed | None]:
+    """What each build is that the routing table needs; or why that is not known."""
+    try:
+        table = await read_table(wiring.snapshots(data), trusted)
+    except Failed as fault:
+        return {}, fault
+    routes = ProductRoutes() if table is None else table.products.get(product, ProductRoutes())
+    return needed_builds(routes, MAX_KEEP, SystemClock().now()), None
+
+
 async def _verify_one(
-    store: BuildReader, trusted: TrustedKeys, builders: Builders, product: Product, version: Version
+    store: BuildReader,
+    trusted: TrustedKeys,
+    builders: Builders,
+    product: Product,
+    version: Version,
+    needs: Mapping[Version, str],
 ) -> Verified:
     try:
         manifest = await load_build(store, trusted, product, version)
     except Failed as error:
         return Verified(product, version, 0, [], [], str(error))
     if manifest is None:
-        raise Invalid(f"there is no build {product}@{version}")
+        if version not in needs:
+            raise Invalid(f"there is no build {product}@{version}")
+        gone = f"its manifest is gone, but it is {needs[version]}: restore it from a backup"
+        return Verified(product, version, 0, [], [], gone)
     with progress(f"{product}@{version}", len(manifest.artifacts)) as advance:
         damages = await verify_build(store, manifest, lambda _: advance())
     attested = await verify_attestations(store, manifest, builders)

@@ -166,6 +166,42 @@ def test_a_damaged_build_is_mended_by_its_publish_again(data: Path) -> None:
     assert succeed(data, "verify", "sdk", "1.0.0")[0]["damages"] == []
 
 
+def test_a_build_that_is_gone_though_the_routing_table_needs_it_is_named(data: Path, tmp_path: Path) -> None:
+    for version in ("1.2.0", "1.3.0", "1.4.0"):
+        publish(data, tmp_path, version)
+    release(data, "1.1.0")
+    succeed(data, "pin", "set", "acme", "sdk", "1.2.0")
+    succeed(data, "rollout", "start", "sdk", "1.3.0")
+    builds = data / "store" / "builds" / "sdk"
+    for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0"):
+        (builds / f"{version}.json").rename(tmp_path / version)
+    result = run(data, "verify", "sdk", "--json")
+    assert result.returncode == 1
+    assert {build["version"]: build["fault"] for build in json.loads(result.stdout)} == {
+        version: f"its manifest is gone, but it is {need}: restore it from a backup"
+        for version, need in {
+            "1.0.0": "a build that channel stable may be rolled back to",
+            "1.1.0": "the stable build of channel stable",
+            "1.2.0": "the build that acme~production is pinned to",
+            "1.3.0": "the candidate of the rollout on channel stable",
+        }.items()
+    }
+    assert "its manifest is gone" in run(data, "verify", "sdk", "1.1.0").stdout
+    assert "there is no build sdk@1.4.0" in fail(data, "verify", "sdk", "1.4.0", code=2)
+    for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0"):
+        (tmp_path / version).rename(builds / f"{version}.json")
+    assert len(succeed(data, "verify", "sdk")) == 4
+
+
+def test_a_snapshot_that_can_not_be_read_is_told_beside_what_was_verified(data: Path) -> None:
+    (data / "snapshots" / "routing.json").write_text("{}")
+    result = run(data, "verify", "sdk", "--json")
+    assert (result.returncode, len(json.loads(result.stdout))) == (1, 2)
+    (line,) = result.stderr.splitlines()
+    assert "the snapshot" in line
+    assert "whether builds that it needs are gone was not looked at" in line
+
+
 def test_what_is_not_there_can_not_be_verified(data: Path) -> None:
     assert "there is no build of 'nope'" in fail(data, "verify", "nope", code=2)
     assert "there is no build sdk@9.0.0" in fail(data, "verify", "sdk", "9.0.0", code=2)
