@@ -8,14 +8,14 @@ from bundles.core.content_type import is_source_map
 from bundles.core.digest import Digest, digest_of
 from bundles.core.errors import Failed, Invalid, Refused
 from bundles.core.names import ArtifactPath
-from bundles.core.secrets import Finding, find_secrets, has_inline_source_map
+from bundles.core.secrets import Finding, find_secrets, has_source_map
 from bundles.ports import ArtifactSource
 
 _SHOWN = 5
 
 
 class WithoutSourceMaps:
-    """A source's artifacts but for its source maps, which hold the sources themselves."""
+    """A source's artifacts but for source maps by their names, which hold the sources themselves."""
 
     def __init__(self, source: ArtifactSource) -> None:
         self._source = source
@@ -47,7 +47,7 @@ async def screen(
 ) -> dict[ArtifactPath, Digest]:
     """The digest of each file, as it was looked at.
 
-    Raises `Refused` where a file that is not `allowed` holds a secret, or its own sources, unless source maps are
+    Raises `Refused` where a file that is not `allowed` holds a secret, or is or has a source map, unless those are
     wanted; `Invalid` where a file is allowed that is not there: such an exception would guard nothing.
     """
     if missing := sorted(set(allowed) - set(source.paths)):
@@ -60,8 +60,8 @@ async def screen(
         if path in allowed:
             continue
         findings += find_secrets(path, data)
-        if not source_maps and has_inline_source_map(data):
-            findings.append(Finding(path, "a source map inside the file; --source-maps publishes it"))
+        if not source_maps and has_source_map(data):
+            findings.append(Finding(path, "a source map, which holds your sources; --source-maps publishes it"))
     if findings:
         shown = ", ".join(map(str, findings[:_SHOWN])) + (", …" if len(findings) > _SHOWN else "")
         raise Refused(

@@ -79,8 +79,8 @@ def content_type_of(path: str, data: bytes) -> str:
 
 
 def is_source_map(path: str) -> bool:
-    """True for a source map, which holds the sources themselves."""
-    return path.lower().endswith(".map")
+    """True for a source map by its name, compressed or not; it holds the sources themselves."""
+    return path.lower().removesuffix(".gz").removesuffix(".br").removesuffix(".zst").endswith(".map")
 
 
 def _is_text(start: bytes) -> bool:

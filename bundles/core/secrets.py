@@ -86,11 +86,21 @@ def find_secrets(path: ArtifactPath, data: bytes) -> tuple[Finding, ...]:
 
 
 # With the beginning of a map: some libraries hold the words alone, to make such comments themselves.
-_INLINE_SOURCE_MAP = re.compile(rb"[/*][#@]\s*sourceMappingURL=data:[^,\s]{0,100},[A-Za-z0-9+/%=_-]{4}")
+_INLINE_SOURCE_MAP = re.compile(
+    rb"[/*][#@]\s*sourceMappingURL=data:[^,\s]{0,100},(?:[A-Za-z0-9+/%=_-]{4}|\{\s*\\?\")"
+)
+# What may come before the JSON: a byte order mark, and a line that keeps it from running as a script.
+_JSON_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?(?:\)\]\}[^\n]{0,100}\n)?\s*\{")
+_SOURCE_MAP_MEMBERS = (re.compile(rb'"version"\s*:\s*3\s*[,}]'), re.compile(rb'"mappings"\s*:\s*"'))
 
 
-def has_inline_source_map(data: bytes) -> bool:
-    """True for a script or style sheet that carries its own sources along (ECMA-426, `sourceMappingURL`)."""
+def has_source_map(data: bytes) -> bool:
+    """True for what is a source map whatever its name, and for a script or style sheet that carries one along.
+
+    ECMA-426: a JSON object with `version` 3 and `mappings`; a `sourceMappingURL` comment with a `data:` URL.
+    """
+    if _JSON_OBJECT.match(data) and all(member.search(data) for member in _SOURCE_MAP_MEMBERS):
+        return True
     return bool(_INLINE_SOURCE_MAP.search(data))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundles.core.names import ArtifactPath
-from bundles.core.secrets import MAX_FINDINGS, find_secrets
+from bundles.core.secrets import MAX_FINDINGS, find_secrets, has_source_map
 
 A36 = "Ab3" * 12
 PEM_BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"
@@ -97,6 +97,48 @@ def test_a_secret_is_found_wherever_it_is(before: str, after: str, kind: str) ->
 @given(st.binary(max_size=500))
 def test_noise_is_no_fault(data: bytes) -> None:
     find_secrets(JS, data)
+    assert not has_source_map(data)
+
+
+MAP = '{"version":3,"sources":["a.ts"],"sourcesContent":["let a"],"mappings":"AAAA"}'
+INLINE = "//# source" + "MappingURL=data:application/json"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MAP,
+        "\ufeff" + MAP,
+        ")]}'\n" + MAP,
+        '\n{ "mappings" : ";A", "file": "a.js",\n "version" : 3 }',
+        '{"version":3,"sections":[{"offset":{"line":0,"column":0},"map":' + MAP + "}]}",
+        f"a;\n{INLINE};base64,eyJ2",
+        f"a;\n{INLINE};charset=utf-8;base64,eyJ2",
+        f"{{let a}}\n{INLINE},%7B%22version",
+        f"a;\n{INLINE}," + MAP,
+        "a {}\n/*# source" + "MappingURL=data:application/json;base64,eyJ2 */",
+    ],
+)
+def test_a_source_map_is_found_by_what_it_holds(text: str) -> None:
+    assert has_source_map(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"version":3,"layers":[]}',
+        '{"version":30,"mappings":""}',
+        '{"mappings":{"a":1}}',
+        'let a = {"version":3,"mappings":"AAAA"};',
+        f'x="{INLINE};base64,".concat(b)',
+        f"x=`{INLINE},${{b}}`",
+        "//# source" + "MappingURL=sdk.js.map",
+    ],
+)
+def test_what_is_no_source_map_is_not_taken_for_one(text: str) -> None:
+    assert not has_source_map(text.encode())
 
 
 def test_findings_are_bounded() -> None:

@@ -41,8 +41,24 @@ def test_source_maps_are_published_only_when_asked_for(tmp_path: Path) -> None:
     assert publish(data, dist, "1.0.1", "--source-maps") == ["sdk.js", "sdk.js.map"]
     write_build(dist, {"sdk.js": "let a;\n//# sourceMappingURL=data:application/json;base64,e30="})
     refused = fail(data, "publish", str(dist), "--product", "sdk", "--version", "1.0.2", code=3)
-    assert "a source map inside the file" in refused
+    assert "a source map, which holds your sources" in refused
     assert publish(data, dist, "1.0.2", "--source-maps") == ["sdk.js", "sdk.js.map"]
+
+
+def test_source_maps_under_other_names_stay_out(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    source_map = '{"version":3,"sources":["a.ts"],"mappings":"AAAA"}'
+    dist = write_build(tmp_path / "dist", {"sdk.js": "let a;", "world.map.json": '{"version":3}'})
+    write_build(dist, dict.fromkeys(("sdk.js.map", "sdk.js.map.gz", "sdk.js.MAP.br", "sdk.css.map.zst"), "x"))
+    assert publish(data, dist, "1.0.0") == ["sdk.js", "world.map.json"]
+    write_build(dist, {"sdk.js.map.json": source_map, "debug/sdk.sourcemap": source_map})
+    arguments = ["publish", str(dist), "--product", "sdk", "--version", "1.0.1"]
+    refused = fail(data, *arguments, code=3)
+    assert "'debug/sdk.sourcemap' (a source map, which holds your sources; --source-maps publishes it)" in refused
+    assert "'sdk.js.map.json' (a source map" in refused
+    allowed = ["--allow-secret", "debug/sdk.sourcemap", "--allow-secret", "sdk.js.map.json"]
+    assert len(publish(data, dist, "1.0.1", *allowed)) == 4
+    assert len(publish(data, dist, "1.0.2", "--source-maps")) == 8
 
 
 def test_a_secret_is_refused_before_anything_is_stored_and_is_never_shown(tmp_path: Path) -> None:
