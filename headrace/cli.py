@@ -3,6 +3,7 @@
 import typer
 
 from bundles.core.errors import Failed, HeadraceError
+from headrace.logs import configure_logs
 from headrace.terminal import exit_with
 from headrace.verbs import (
     block,
@@ -54,6 +55,7 @@ app.command(epilog=demo.EPILOG)(demo.demo)
 
 def main() -> None:
     """The console script."""
+    configure_logs()
     try:
         app()
     except HeadraceError as fault:

@@ -1,4 +1,4 @@
-"""Structured logs of the long-running processes: one JSON object a line, on stderr."""
+"""Structured logs of every verb: one JSON object a line, on stderr."""
 
 import logging
 import sys

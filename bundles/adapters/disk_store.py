@@ -151,8 +151,10 @@ class DiskStore:
 
     def _products(self) -> Sequence[Product]:
         builds = self._layout.builds
-        manifests = builds.glob(f"*/*{_SUFFIX}"), builds.glob(f"@*/*/*{_SUFFIX}")
-        return are_products(path.parent.relative_to(builds).as_posix() for found in manifests for path in found)
+        names = [entry.name for entry in _entries(builds) if not entry.name.startswith("@")]
+        for scope in (entry.name for entry in _entries(builds) if entry.name.startswith("@")):
+            names += [f"{scope}/{entry.name}" for entry in _entries(builds / scope)]
+        return are_products(name for name in names if _written_at(builds / name))
 
 
 class DiskSweeper:
@@ -187,18 +189,29 @@ def _took(descriptor: int, kind: int) -> bool:
 def _written_at(folder: Path) -> dict[str, int]:
     """When each manifest in a folder was written, by its name without the suffix."""
     return {
-        entry.name.removesuffix(_SUFFIX): int(entry.stat().st_mtime)
+        entry.name.removesuffix(_SUFFIX): int(status.st_mtime)
         for entry in _entries(folder)
-        if entry.name.endswith(_SUFFIX)
+        if entry.name.endswith(_SUFFIX) and (status := _status(entry))
     }
 
 
 def _blobs(shard: Path) -> list[StoredBlob]:
     return [
-        StoredBlob(digest, entry.stat().st_size, int(entry.stat().st_mtime))
+        StoredBlob(digest, status.st_size, int(status.st_mtime))
         for entry in _entries(shard)
         for digest in are_digests([entry.name])
+        if (status := _status(entry))
     ]
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """An entry's size and time; None where it has gone since it was listed, or is a link that leads nowhere."""
+    try:
+        return entry.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Failed(f"can't read {entry.path}: {error.strerror}") from None
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -107,16 +107,15 @@ class _TrustedFolder:
             return None
         for scope in scopes_for(product):
             file = self._file(key_id, scope)
-            if file.exists():
+            if _is_there(file):
                 return _load_named(file)
         return None
 
     def __iter__(self) -> Iterator[TrustedKey]:
-        """Each key, once for each of its scopes, the vendor's first."""
-        for file in sorted(self._folder.glob("*.pem")):
-            yield TrustedKey(_load_named(file))
-        for file in sorted(self._folder.glob("@*/*.pem")):
-            yield TrustedKey(_load_named(file), parse_scope(file.parent.name))
+        """Each key, once for each of its scopes, the vendor's first. Raises `Failed` for what can't be read."""
+        for file in self._files():
+            scope = None if file.parent == self._folder else parse_scope(file.parent.name)
+            yield TrustedKey(_load_named(file), scope)
 
     def add(self, key: Ed25519PublicKey, scope: Scope | None) -> None:
         """Trust a key; harmless where it is trusted so already."""
@@ -124,10 +123,12 @@ class _TrustedFolder:
 
     def files(self, key_id: str) -> list[Path]:
         """A key's files, one for each of its scopes."""
-        if not _KEY_ID.fullmatch(key_id):
-            return []
-        name = f"{key_id}.pem"
-        return [*self._folder.glob(name), *self._folder.glob(f"@*/{name}")]
+        return [file for file in self._files() if _KEY_ID.fullmatch(key_id) and file.stem == key_id]
+
+    def _files(self) -> Iterator[Path]:
+        found = _listed(self._folder)
+        scoped = (file for folder in found if folder.name.startswith("@") for file in _listed(folder))
+        return (file for file in (*found, *scoped) if file.suffix == ".pem")
 
     def _file(self, key_id: str, scope: Scope | None) -> Path:
         return (self._folder if scope is None else self._folder / scope) / f"{key_id}.pem"
@@ -136,8 +137,11 @@ class _TrustedFolder:
 def create_key_pair(file: Path) -> tuple[str, Path]:
     """Make a private key in this file, and its public key beside it, in a `.pub` file. Its id, and the latter.
 
-    Raises `Refused` where one of the files is there already: a key is never written over.
+    Raises `Refused` where one of the files is there already: a key is never written over. Raises `Invalid` for a
+    folder.
     """
+    if not file.name or file.is_dir():
+        raise Invalid(f"{file} is a folder: name the file that the key is to be in, as in acme.pem")
     key = Ed25519PrivateKey.generate()
     public_file = file.with_name(f"{file.name}.pub")
     if public_file.exists() or not create_exclusively(file, _private_pem(key), mode=0o600):
@@ -171,6 +175,26 @@ def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
             f"the signing key {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}):"
             " `chmod 600` it, and rotate it if they might have read it"
         )
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; nothing where there is none. Keys that can't be seen are not taken for none."""
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise Failed(f"can't read {folder}: {error.strerror}") from None
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise Failed(f"can't read the public key {file}: {error.strerror}") from None
+    return True
 
 
 def _load_public(path: Path) -> Ed25519PublicKey:

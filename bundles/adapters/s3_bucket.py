@@ -62,16 +62,18 @@ class S3Location(msgspec.Struct, frozen=True):
 
 def parse_s3_location(text: str) -> S3Location:
     """The location of an `s3://` URL. Raises `Invalid`."""
-    parts = urlsplit(text)
-    options = parse_qs(parts.query, keep_blank_values=True)
+    wrong = Invalid(f"{text!r} is no place in S3: write s3://bucket/prefix?endpoint=URL&region=NAME&kms=KEY")
+    try:
+        parts = urlsplit(text)
+        options = parse_qs(parts.query, keep_blank_values=True)
+        for endpoint in options.get("endpoint", ()):
+            urlsplit(endpoint)
+    except ValueError:
+        raise wrong from None
     known = {"endpoint", "region", "kms"}
-    if (
-        parts.scheme != "s3"
-        or not parts.hostname
-        or set(options) - known
-        or any(len(v) > 1 for v in options.values())
-    ):
-        raise Invalid(f"{text!r} is no place in S3: write s3://bucket/prefix?endpoint=URL&region=NAME&kms=KEY")
+    is_ambiguous = any(len(values) > 1 for values in options.values())
+    if parts.scheme != "s3" or not parts.hostname or set(options) - known or is_ambiguous:
+        raise wrong
     prefix = parts.path.strip("/")
     first = {name: values[0] for name, values in options.items()}
     return S3Location(

@@ -12,7 +12,6 @@ from bundles.core.errors import HeadraceError
 from bundles.core.names import Product
 from headrace import wiring
 from headrace.channel_view import draw_channel, format_time, view_channel
-from headrace.logs import configure_logs
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import show
 from release.advance import Advanced, advance
@@ -39,7 +38,6 @@ def controller(
 
     Each step is told on stdout, with --json as a JSON document.
     """
-    configure_logs()
     anyio.run(_run, data, database, interval, as_json)
     _log.info("controller stopped")
 

@@ -12,7 +12,6 @@ import typer
 from bundles.core.errors import Invalid, Refused
 from headrace import wiring
 from headrace.config_file import take_options
-from headrace.logs import configure_logs
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
 from headrace.terminal import show
 from origin.core.limits import Limits
@@ -148,7 +147,6 @@ def serve(
         scheme = "http" if tls is None else "https"
         listening = Listening(f"{scheme}://{address(listeners[0])}", f"http://{address(listeners[1])}")
         show(listening, as_json, lambda console: console.print(f"{listening.origin} (probes: {listening.probes})"))
-    configure_logs()
     if seat is None and workers is not None:
         reload = wiring.reload_socket(data, host, listeners[0].getsockname()[1])
         asyncio.run(Supervisor(listeners, workers, reload).run())

@@ -182,7 +182,18 @@ async def test_a_bucket_that_is_not_there_is_a_fault_and_no_empty_store(s3_locat
 
 
 @pytest.mark.parametrize(
-    "text", ["", "s3://", "s3:///prefix", "http://bucket", "bucket/prefix", "s3://b?wat=1", "s3://b?kms=a&kms=b"]
+    "text",
+    [
+        "",
+        "s3://",
+        "s3:///prefix",
+        "http://bucket",
+        "bucket/prefix",
+        "s3://b?wat=1",
+        "s3://b?kms=a&kms=b",
+        "s3://[b",
+        "s3://b?endpoint=http://[",
+    ],
 )
 def test_what_is_no_place_in_s3_is_refused(text: str) -> None:
     with pytest.raises(Invalid, match="is no place in S3"):

@@ -202,6 +202,26 @@ def test_a_snapshot_that_can_not_be_read_is_told_beside_what_was_verified(data: 
     assert "whether builds that it needs are gone was not looked at" in line
 
 
+@pytest.mark.parametrize("place", [".", "..", "/", "", "keys", "keys/"])
+def test_a_key_is_not_made_where_a_folder_is(data: Path, place: str) -> None:
+    line = fail(data, "keys", "create", place, code=2, cwd=data)
+    assert "is a folder: name the file that the key is to be in, as in acme.pem" in line
+
+
+@pytest.mark.parametrize(("trusted", "why"), [("a file", "Not a directory"), ("a loop", "symbolic links")])
+def test_trusted_keys_that_can_not_be_listed_are_no_absent_ones(data: Path, trusted: str, why: str) -> None:
+    folder = data / "keys" / "trusted"
+    folder.rename(data / "keys" / "away")
+    if trusted == "a loop":
+        folder.symlink_to(folder.name)
+    else:
+        folder.write_text("no folder")
+    for verb in (["verify", "sdk"], ["keys", "list"], ["why", "acme", "sdk"]):
+        line = fail(data, *verb, code=1)
+        assert f"can't read {folder}" in line
+        assert why in line
+
+
 def test_what_is_not_there_can_not_be_verified(data: Path) -> None:
     assert "there is no build of 'nope'" in fail(data, "verify", "nope", code=2)
     assert "there is no build sdk@9.0.0" in fail(data, "verify", "sdk", "9.0.0", code=2)
