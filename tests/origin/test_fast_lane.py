@@ -221,3 +221,27 @@ def test_a_client_that_does_not_read_fills_no_memory_and_gets_all_in_the_end(tmp
             while chunk := opened.recv(1024 * 1024):
                 received += len(chunk)
     assert count * size < received < count * (size + 2048)
+
+
+def test_a_client_that_does_not_read_is_answered_no_further_ahead_than_the_kernel_holds(tmp_path: Path) -> None:
+    data, count, size = tmp_path / "data", 20, 500_000
+    files = write_build(tmp_path / "dist", {"large.bin": random.Random(1).randbytes(size)})
+    succeed(data, "publish", str(files), "--product", "sdk", "--version", "1.0.0")
+    request = b"GET /sdk@1.0.0/large.bin HTTP/1.1\r\nHost: x\r\n\r\n"
+    with origin(data) as process, socket.socket() as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        opened.settimeout(_PATIENCE_SECONDS)
+        parts = urlsplit(process.url)
+        opened.connect((parts.hostname, parts.port))
+        opened.sendall(request)
+        received = 0
+        while received <= size:  # the first answer, which is known from then on
+            received += len(opened.recv(65_536))
+        for _ in range(count):
+            opened.sendall(request)
+            time.sleep(0.02)
+        assert 0 < process.count("headrace_origin_answers_sent_again_total") < count / 2
+        opened.shutdown(socket.SHUT_WR)
+        while chunk := opened.recv(1024 * 1024):
+            received += len(chunk)
+    assert (count + 1) * size < received < (count + 1) * (size + 2048)
