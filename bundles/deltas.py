@@ -11,7 +11,7 @@ from bundles.core.budget import sent_size
 from bundles.core.content_type import is_source_map
 from bundles.core.delta import is_worth_keeping, make_delta
 from bundles.core.digest import Digest, digest_of
-from bundles.core.manifest import Artifact, Delta, Manifest
+from bundles.core.manifest import MAX_ARTIFACT_BYTES, Artifact, Delta, Manifest
 from bundles.core.names import ArtifactPath
 from bundles.core.version import Version
 from bundles.cores import Cores
@@ -58,12 +58,16 @@ async def with_deltas(
 
 
 async def read_whole(store: BuildReader, digest: Digest) -> bytes | None:
-    """A blob whose bytes have its digest; None where it is missing or damaged."""
+    """A blob whose bytes have its digest; None where it is missing or damaged, as a too large one is."""
+    data = bytearray()
     try:
-        data = b"".join([chunk async for chunk in store.read_blob(digest)])
+        async for chunk in store.read_blob(digest):
+            data += chunk
+            if len(data) > MAX_ARTIFACT_BYTES:
+                return None
     except BlobMissing:
         return None
-    return data if digest_of(data) == digest else None
+    return bytes(data) if digest_of(data) == digest else None
 
 
 def _pairs(artifacts: Sequence[Artifact], bases: Sequence[Manifest]) -> Iterator[_Pair]:

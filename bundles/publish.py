@@ -9,7 +9,7 @@ from bundles.core.budget import Unmeasured, over_budget, unmeasured
 from bundles.core.digest import Digest, digest_of
 from bundles.core.envelope import seal
 from bundles.core.errors import Failed, Refused
-from bundles.core.manifest import PAYLOAD_TYPE, Manifest, encode_manifest
+from bundles.core.manifest import MAX_SEALED_BYTES, PAYLOAD_TYPE, Manifest, encode_manifest
 from bundles.core.names import ArtifactPath
 from bundles.core.provenance import Provenance
 from bundles.core.trust import check_signer
@@ -70,6 +70,10 @@ async def publish_leased(
     if differing := sorted(screened.items() ^ manifest.contents().items()):
         raise changed(differing[0][0])
     sealed = seal(PAYLOAD_TYPE, encode_manifest(manifest), publisher.signing_key)
+    if len(sealed) > MAX_SEALED_BYTES:
+        raise Refused(
+            f"the manifest has {len(sealed)} bytes, more than {MAX_SEALED_BYTES}: publish fewer files or deltas"
+        )
     if await publisher.store.create_manifest(order.product, order.version, sealed):
         return Published(manifest, True, unmeasured=unmeasured(order.budgets, manifest, baseline))
     winner = await load_build(publisher.store, publisher.trusted, order.product, order.version)

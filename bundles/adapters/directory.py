@@ -5,9 +5,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bundles.adapters.source_files import MAX_ARTIFACT_BYTES, SourceFiles, too_large
+from bundles.adapters.source_files import SourceFiles, too_large
 from bundles.core.errors import Failed, Invalid
-from bundles.core.manifest import MAX_ARTIFACTS
+from bundles.core.manifest import MAX_ARTIFACT_BYTES, MAX_ARTIFACTS
 from bundles.core.names import ArtifactPath, parse_artifact_path
 
 

@@ -25,6 +25,7 @@ from bundles.adapters.files import (
 )
 from bundles.core.digest import Digest, are_digests, digest_of_all
 from bundles.core.errors import Conflict, Failed
+from bundles.core.manifest import MAX_SEALED_BYTES
 from bundles.core.names import Product, are_products
 from bundles.core.span import Span
 from bundles.core.version import Version, are_versions
@@ -63,7 +64,7 @@ class DiskStore:
         """The sealed manifest, or None when there is no such build."""
         path = self._layout.manifest(product, version)
         try:
-            return await anyio.to_thread.run_sync(path.read_bytes)
+            return await anyio.to_thread.run_sync(_read_sealed, path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -176,6 +177,14 @@ class DiskSweeper:
         """Take away the temporary files that killed publishers left behind."""
         for root in (self._layout.blobs, self._layout.builds):
             await anyio.to_thread.run_sync(_unlink, leftovers(root))
+
+
+def _read_sealed(path: Path) -> bytes:
+    with path.open("rb") as file:
+        sealed = file.read(MAX_SEALED_BYTES + 1)
+    if len(sealed) > MAX_SEALED_BYTES:
+        raise Failed(f"{path} has more than {MAX_SEALED_BYTES} bytes, the most that a manifest may have")
+    return sealed
 
 
 def _took(descriptor: int, kind: int) -> bool:

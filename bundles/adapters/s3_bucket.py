@@ -152,12 +152,19 @@ class S3Bucket:
         except (BotoCoreError, HttpError, OSError) as error:
             raise self._failed("get_object", error) from None
 
-    async def read_whole(self, key: str) -> bytes | None:
-        """A small object's bytes; None where there is no such object."""
+    async def read_whole(self, key: str, most: int) -> bytes | None:
+        """An object's bytes; None where there is no such object. Raises `Failed` where it has more than `most`."""
+        data = bytearray()
         try:
-            return b"".join([chunk async for chunk in self.read(key)])
+            async for chunk in self.read(key):
+                data += chunk
+                if len(data) > most:
+                    raise Failed(
+                        f"s3://{self._location.bucket}: {key} has more than {most} bytes, the most it may have"
+                    )
         except AbsentError:
             return None
+        return bytes(data)
 
     async def put(self, key: str, data: bytes, **conditions: str) -> datetime:
         """Write the object whole; S3 checks its digest first. Returns the server's time, to the second."""

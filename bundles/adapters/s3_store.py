@@ -26,6 +26,7 @@ from bundles.adapters.s3_bucket import (
 from bundles.adapters.s3_leases import LEASE_SECONDS, S3Leases
 from bundles.core.digest import Digest, are_digests, digest_of_all
 from bundles.core.errors import Failed
+from bundles.core.manifest import MAX_SEALED_BYTES
 from bundles.core.names import Product, are_products
 from bundles.core.span import Span
 from bundles.core.version import Version, are_versions
@@ -59,7 +60,7 @@ class S3Store:
 
     async def read_manifest(self, product: Product, version: Version) -> bytes | None:
         """The sealed manifest, or None when there is no such build."""
-        return await self._bucket.read_whole(_manifest_key(product, version))
+        return await self._bucket.read_whole(_manifest_key(product, version), MAX_SEALED_BYTES)
 
     async def read_blob(self, digest: Digest, span: Span | None = None) -> AsyncIterator[bytes]:
         """The blob, or that span of it, in chunks of at most 256 KiB."""
@@ -88,7 +89,7 @@ class S3Store:
 
     async def is_retired(self, product: Product, version: Version) -> bool:
         """True for a build that existed once and never will again."""
-        return await self._bucket.read_whole(_retired_key(product, version)) is not None
+        return await self._bucket.read_whole(_retired_key(product, version), MAX_SEALED_BYTES) is not None
 
     async def blobs(self) -> AsyncIterator[StoredBlob]:
         """Every blob, a thousand by each request."""
@@ -191,7 +192,7 @@ class S3Sweeper:
 
     async def retire_manifest(self, product: Product, version: Version) -> None:
         """Copy the manifest to the retired ones, then take it away: at no moment is it in neither place."""
-        sealed = await self._bucket.read_whole(_manifest_key(product, version))
+        sealed = await self._bucket.read_whole(_manifest_key(product, version), MAX_SEALED_BYTES)
         if sealed is not None:
             await self._bucket.put_new(_retired_key(product, version), sealed)
             await self._bucket.remove([_manifest_key(product, version)])

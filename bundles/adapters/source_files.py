@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bundles.core.errors import Failed, Invalid
+from bundles.core.manifest import MAX_ARTIFACT_BYTES
 from bundles.core.names import ArtifactPath, parse_artifact_path
 
-MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
 MAX_BUILD_BYTES = 1024 * 1024 * 1024
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from bundles.adapters.source_files import MAX_ARTIFACT_BYTES, MAX_BUILD_BYTES, too_large
+from bundles.adapters.source_files import MAX_BUILD_BYTES, too_large
 from bundles.core.errors import Failed, Invalid
-from bundles.core.manifest import MAX_ARTIFACTS
+from bundles.core.manifest import MAX_ARTIFACT_BYTES, MAX_ARTIFACTS
 from bundles.core.names import ArtifactPath, parse_artifact_path
 
 _CHUNK_BYTES = 1024 * 1024

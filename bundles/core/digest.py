@@ -14,7 +14,7 @@ Digest = NewType("Digest", str)
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def digest_of(data: bytes) -> Digest:
+def digest_of(data: bytes | bytearray) -> Digest:
     """The digest of these bytes."""
     return Digest(hashlib.sha256(data).hexdigest())
 

@@ -13,6 +13,9 @@ from bundles.core.version import Version, parse_version
 
 PAYLOAD_TYPE = "application/vnd.headrace.manifest.v1+json"
 MAX_ARTIFACTS = 100_000
+MAX_ARTIFACT_BYTES = 64 * 1024 * 1024
+MAX_SEALED_BYTES = 512 * 1024 * 1024
+"""The most that a sealed manifest may have: three times what 100,000 artifacts with three deltas each take."""
 
 
 class Variant(msgspec.Struct, frozen=True):

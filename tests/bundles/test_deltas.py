@@ -1,6 +1,7 @@
 """A build's deltas against the builds that clients hold, stored on a real disk."""
 
 import random
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from bundles.core.budget import parse_budget
 from bundles.core.delta import apply_delta
 from bundles.core.digest import digest_of
 from bundles.core.errors import Refused
-from bundles.core.manifest import Artifact, Manifest
+from bundles.core.manifest import MAX_ARTIFACT_BYTES, Artifact, Manifest
 from bundles.core.names import Product
 from bundles.core.version import Version
 from bundles.cores import Cores
@@ -139,6 +140,18 @@ async def test_an_old_build_that_is_gone_or_damaged_does_not_stop_a_new_one(hous
     (house.folder / "store" / "builds" / "sdk" / "1.1.0.json").write_bytes(b"{}")
     manifest = await house.put("1.2.0", {"sdk.js": script(3)}, "1.1.0", "1.0.0", "0.9.0", "1.2.0")
     assert manifest.artifacts[0].deltas == ()
+
+
+async def test_no_more_is_read_of_a_damaged_blob_than_an_artifact_may_have(house: House) -> None:
+    digest = digest_of(b"blob")
+    await house.store.put_blob(digest, b"blob")
+    assert await read_whole(house.store, digest) == b"blob"
+    with (house.folder / "store" / "blobs" / digest[:2] / digest).open("wb") as file:
+        file.truncate(64 * MAX_ARTIFACT_BYTES)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert await read_whole(house.store, digest) is None
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kb * 1024 < 4 * MAX_ARTIFACT_BYTES
 
 
 async def test_verify_names_a_damaged_delta_and_a_lost_dictionary(house: House) -> None:

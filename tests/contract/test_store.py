@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from bundles.core.digest import Digest, digest_of
-from bundles.core.errors import Conflict, Refused
+from bundles.core.errors import Conflict, Failed, Refused
 from bundles.core.names import Product
 from bundles.core.span import Span
 from bundles.core.version import Version
@@ -56,6 +56,18 @@ async def test_a_manifest_is_made_once_and_never_replaced(store: Store) -> None:
     assert await store.create_manifest(SDK, ONE, b"first")
     assert not await store.create_manifest(SDK, ONE, b"second")
     assert await store.read_manifest(SDK, ONE) == b"first"
+
+
+async def test_a_manifest_that_is_too_large_is_told_and_not_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for adapter in ("disk_store", "s3_store"):
+        monkeypatch.setattr(f"bundles.adapters.{adapter}.MAX_SEALED_BYTES", 1_000_000)
+    await store.create_manifest(SDK, ONE, b"x" * 1_000_000)
+    assert await store.read_manifest(SDK, ONE) == b"x" * 1_000_000
+    await store.replace_manifest(SDK, ONE, b"x" * 1_000_001)
+    with pytest.raises(Failed, match=r"sdk.1\.0\.0.json has more than 1000000 bytes, the most"):
+        await store.read_manifest(SDK, ONE)
 
 
 async def test_a_manifest_is_put_in_place_of_another_as_a_whole(store: Store) -> None:

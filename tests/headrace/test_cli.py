@@ -334,7 +334,7 @@ def test_an_origin_without_keys_says_what_to_do(data: Path) -> None:
 
 def test_a_data_folder_that_is_a_file_is_told(tmp_path: Path, dist: Path) -> None:
     (tmp_path / "data").write_text("")
-    assert "can't write" in fail(tmp_path / "data", "publish", str(dist), *PUBLISH, code=1)
+    assert "data/keys/trusted: Not a directory" in fail(tmp_path / "data", "publish", str(dist), *PUBLISH, code=1)
 
 
 def test_a_controller_stops_when_it_is_asked_to(released: Path) -> None:
