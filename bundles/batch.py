@@ -8,13 +8,14 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from bundles.core.budget import Unmeasured
 from bundles.core.errors import Failed, HeadraceError, Invalid, Refused
 from bundles.core.listing import Listed, parse_listed
 from bundles.core.names import Product
 from bundles.core.version import Version
 from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
-from bundles.publish import publish_leased
+from bundles.publish import Published, publish_leased
 from bundles.variants import first_known
 
 MAX_BUILD_BYTES = 16 * 1024 * 1024
@@ -36,29 +37,38 @@ class State(StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one line of the list, by its number. `error` says why no build is there."""
+    """What became of one line of the list, by its number. `error` says why no build is there.
+
+    `unmeasured` are the budgets that the build was not held to.
+    """
 
     line: int
     state: State
     product: Product | None = None
     version: Version | None = None
     error: str | None = None
+    unmeasured: tuple[Unmeasured, ...] = ()
 
 
+OrderOf = Callable[[Listed], Order]
 OpenSource = Callable[[Listed], AbstractContextManager[ArtifactSource]]
 Report = Callable[[Outcome], None]
 
 
 async def publish_batch(
-    publisher: Publisher, lines: Iterable[tuple[int, bytes]], open_source: OpenSource, report: Report
+    publisher: Publisher,
+    lines: Iterable[tuple[int, bytes]],
+    order_of: OrderOf,
+    open_source: OpenSource,
+    report: Report,
 ) -> None:
-    """Publish each numbered line's build as `publish` does, many at a time and without deltas.
+    """Publish each numbered line's build as `publish` does, many at a time.
 
     Each outcome is reported once, as soon as it is known; one fault stops no other. What exists already is left as
     it is, or mended where it is damaged, so that a run that was broken off is finished by the same list. Raises
     `Failed` where very many fail in a row: the surroundings do not work then.
     """
-    run = _Run(publisher, open_source, report)
+    run = _Run(publisher, order_of, open_source, report)
     numbered = iter(lines)
     try:
         async with publisher.store.publishing(), anyio.create_task_group() as group:
@@ -71,8 +81,9 @@ async def publish_batch(
 class _Run:
     """The state of one run."""
 
-    def __init__(self, publisher: Publisher, open_source: OpenSource, report: Report) -> None:
+    def __init__(self, publisher: Publisher, order_of: OrderOf, open_source: OpenSource, report: Report) -> None:
         self._publisher = publisher
+        self._order_of = order_of
         self._open_source = open_source
         self._report = report
         self._failures = 0
@@ -92,15 +103,16 @@ class _Run:
         except Invalid as error:
             return Outcome(number, State.INVALID, error=str(error))
         try:
-            state = await self._publish(listed)
+            published = await self._publish(listed)
         except HeadraceError as fault:
             return Outcome(number, _state_of(fault), listed.product, listed.version, str(fault))
         except OSError as error:
             told = f"can't read {listed.files}: {error.strerror}"
             return Outcome(number, State.INVALID, listed.product, listed.version, told)
-        return Outcome(number, state, listed.product, listed.version)
+        state = _state_after(published)
+        return Outcome(number, state, listed.product, listed.version, unmeasured=published.unmeasured)
 
-    async def _publish(self, listed: Listed) -> State:
+    async def _publish(self, listed: Listed) -> Published:
         with ExitStack() as stack:
             source = await anyio.to_thread.run_sync(stack.enter_context, self._open_source(listed))
             size = sum(source.size(path) for path in source.paths)
@@ -109,11 +121,14 @@ class _Run:
                     f"{listed.files} has {size} bytes; the most that a build of a batch may have is"
                     f" {MAX_BUILD_BYTES}: publish it by itself"
                 )
-            order = Order(listed.product, listed.version)
-            published = await publish_leased(self._publisher, order, source, lambda _: None)
-        if published.created:
-            return State.CREATED
-        return State.MENDED if published.mended else State.UNCHANGED
+            order = await anyio.to_thread.run_sync(self._order_of, listed)
+            return await publish_leased(self._publisher, order, source, lambda _: None)
+
+
+def _state_after(published: Published) -> State:
+    if published.created:
+        return State.CREATED
+    return State.MENDED if published.mended else State.UNCHANGED
 
 
 def _state_of(fault: HeadraceError) -> State:

@@ -30,6 +30,21 @@ SigningKey = Annotated[
         help="Sign with this private key in PEM, as a tenant does. Else with the data folder's own.",
     ),
 ]
+SourceMapsOption = Annotated[
+    bool, typer.Option("--source-maps", help="Publish source maps too: they hold your sources.")
+]
+AllowSecretOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow-secret", metavar="PATH", help="Publish this file though it seems to hold a secret."),
+]
+BudgetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--budget",
+        metavar="PATTERN=LIMIT",
+        help="Refuse if a file has more br bytes ('*.js=60kB') or grew by more ('*.js=+5%', '*.js=+2kB').",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="A product, as in posthog-js.")]
 VersionText = Annotated[str, typer.Argument(metavar="VERSION", help="An exact version, as in 1.4.2.")]

@@ -1,4 +1,4 @@
-"""The options of `headrace publish` that say how the build was made, and what they come to."""
+"""The options of the verbs that publish, which say how a build was made, and what they come to."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,9 +43,8 @@ SbomFileOption = Annotated[
 
 
 class Given(msgspec.Struct, frozen=True):
-    """What the options say; `files` is what is published."""
+    """What the options say."""
 
-    files: Path
     commit: str | None
     repository: str | None
     builder: str | None
@@ -61,13 +60,20 @@ def provenance_of(given: Given, attestations: Sequence[Attestation], environ: Ma
     is_settled = source.repository and source.commit and builder
     around = Surroundings() if is_settled else surroundings(environ)
     attested = [attestation.statement for attestation in attestations]
-    archive = [given.files] if given.files.is_file() else []
     return Provenance(
         source=settle_source(source, [statement.source for statement in attested], around.source),
         builder=builder or next((s.builder for s in attested if s.builder), around.builder),
-        inputs=wiring.inputs([*archive, *given.inputs]),
+        inputs=wiring.inputs(given.inputs),
         sbom=_sbom(given),
     )
+
+
+def with_archive(provenance: Provenance, files: Path) -> Provenance:
+    """The same of a build whose files are an archive, which is an input too. Raises `Invalid`."""
+    if not files.is_file():
+        return provenance
+    inputs = (*wiring.inputs([files]), *provenance.inputs)
+    return msgspec.structs.replace(provenance, inputs=tuple(dict.fromkeys(inputs)))
 
 
 def _sbom(given: Given) -> Sbom | None:

@@ -1,6 +1,5 @@
 """`headrace publish`."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bundles.attestations import refuse_forgeries
-from bundles.core.budget import parse_budget
 from bundles.core.compress import Encoding
 from bundles.core.manifest import Manifest
-from bundles.core.names import parse_artifact_path, parse_product
+from bundles.core.names import parse_product
 from bundles.core.size import parse_size
 from bundles.core.version import parse_version
 from bundles.cores import Cores
@@ -25,7 +22,16 @@ from bundles.publish import Published
 from bundles.publish import publish as publish_build
 from headrace import wiring
 from headrace.held import Held
-from headrace.options import DEFAULT_DATA, AsJson, Data, SigningKey, example
+from headrace.options import (
+    DEFAULT_DATA,
+    AllowSecretOption,
+    AsJson,
+    BudgetOption,
+    Data,
+    SigningKey,
+    SourceMapsOption,
+    example,
+)
 from headrace.provenance_options import (
     AttestationOption,
     BuilderOption,
@@ -35,8 +41,8 @@ from headrace.provenance_options import (
     RepositoryOption,
     SbomFileOption,
     SbomOption,
-    provenance_of,
 )
+from headrace.publish_rules import parse_rules
 from headrace.terminal import progress, show
 from release.core.names import STABLE, Channel, parse_channel
 from release.snapshot import read_table
@@ -54,21 +60,9 @@ def publish(
         list[str] | None,
         typer.Option("--include", help="Publish this file or folder of FILES only; may be repeated."),
     ] = None,
-    source_maps: Annotated[
-        bool, typer.Option("--source-maps", help="Publish source maps too: they hold your sources.")
-    ] = False,
-    allow_secret: Annotated[
-        list[str] | None,
-        typer.Option("--allow-secret", metavar="PATH", help="Publish this file though it seems to hold a secret."),
-    ] = None,
-    budget: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--budget",
-            metavar="PATTERN=LIMIT",
-            help="Refuse if a file has more br bytes ('*.js=60kB') or grew by more ('*.js=+5%', '*.js=+2kB').",
-        ),
-    ] = None,
+    source_maps: SourceMapsOption = False,
+    allow_secret: AllowSecretOption = None,
+    budget: BudgetOption = None,
     channel: Annotated[
         str, typer.Option("--channel", help="Whose builds clients hold: deltas are made against them.")
     ] = STABLE,
@@ -92,18 +86,9 @@ def publish(
     """Make an immutable, signed, compressed build. What tenants are served does not change."""
     parsed = parse_product(product), parse_version(version)
     parsed_channel = parse_channel(channel)
-    attestations = wiring.attestations(attestation or ())
-    refuse_forgeries(attestations, wiring.builders(data))
-    given = Given(files, commit, source_repository, builder, input_ or (), sbom, sbom_file)
-    order = Order(
-        *parsed,
-        delta_bytes=parse_size(delta_bytes),
-        budgets=tuple(parse_budget(text) for text in budget or ()),
-        source_maps=source_maps,
-        allowed_secrets=frozenset(parse_artifact_path(text) for text in allow_secret or ()),
-        provenance=provenance_of(given, attestations, os.environ),
-        attestations=attestations,
-    )
+    given = Given(commit, source_repository, builder, input_ or (), sbom, sbom_file)
+    rules = parse_rules(data, budget, allow_secret, given, attestation, source_maps=source_maps)
+    order = msgspec.structs.replace(rules.order(*parsed, files), delta_bytes=parse_size(delta_bytes))
     with wiring.source(files, include or ()) as source:
         published = anyio.run(_publish, data, key, order, source, parsed_channel, deltas)
     show(_document(published), as_json, lambda console: _draw(console, published))

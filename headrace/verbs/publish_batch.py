@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +14,36 @@ from rich.console import Console
 from bundles.batch import Outcome, Report, State
 from bundles.batch import publish_batch as publish_builds
 from bundles.core.errors import Failed, Invalid
-from bundles.core.listing import MAX_LINE_BYTES
+from bundles.core.listing import MAX_LINE_BYTES, Listed
 from bundles.cores import Cores
-from bundles.order import Publisher
+from bundles.order import Order, Publisher
+from bundles.ports import ArtifactSource
 from headrace import wiring
-from headrace.options import DEFAULT_DATA, AsJson, Data, SigningKey, example
+from headrace.held import Held
+from headrace.options import (
+    DEFAULT_DATA,
+    AllowSecretOption,
+    AsJson,
+    BudgetOption,
+    Data,
+    SigningKey,
+    SourceMapsOption,
+    example,
+)
+from headrace.provenance_options import (
+    AttestationOption,
+    BuilderOption,
+    CommitOption,
+    Given,
+    InputOption,
+    RepositoryOption,
+    SbomFileOption,
+    SbomOption,
+)
+from headrace.publish_rules import Rules, parse_rules
 from headrace.terminal import Exit, progress, show, tell
+from release.core.names import STABLE, Channel, parse_channel
+from release.snapshot import read_table
 
 EPILOG = example("headrace publish-batch tenants.jsonl")
 
@@ -34,10 +59,12 @@ class _Summary:
     def __init__(self) -> None:
         self.counts: Counter[State] = Counter()
         self.faults: list[Outcome] = []
+        self.unmeasured = 0
 
     def add(self, outcome: Outcome) -> None:
         """Count one build."""
         self.counts[outcome.state] += 1
+        self.unmeasured += bool(outcome.unmeasured)
         if outcome.error is not None and len(self.faults) < _SHOWN:
             self.faults.append(outcome)
 
@@ -53,6 +80,8 @@ class _Summary:
         hidden = sum(self.counts[state] for state in _CODES) - len(self.faults)
         if hidden:
             console.print(f"and {hidden} more: --json has each of them")
+        if self.unmeasured:
+            console.print(f"{self.unmeasured} builds have a growth budget that was not measured: --json says why")
         console.print(", ".join(f"{self.counts[state]} {state}" for state in State))
 
 
@@ -64,7 +93,20 @@ def publish_batch(
             help='JSON lines: {"product": "@tenant/name", "version": "1.0.0", "files": FOLDER relative to LIST}.',
         ),
     ],
+    source_maps: SourceMapsOption = False,
+    allow_secret: AllowSecretOption = None,
+    budget: BudgetOption = None,
+    channel: Annotated[
+        str, typer.Option("--channel", help="Whose builds clients hold: growth is measured against them.")
+    ] = STABLE,
     key: SigningKey = None,
+    commit: CommitOption = None,
+    source_repository: RepositoryOption = None,
+    builder: BuilderOption = None,
+    input_: InputOption = None,
+    attestation: AttestationOption = None,
+    sbom: SbomOption = None,
+    sbom_file: SbomFileOption = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -74,6 +116,9 @@ def publish_batch(
     the same list. With --json, one line for each build as soon as it is done. The exit code is that of the worst:
     1, 3 or 2.
     """
+    given = Given(commit, source_repository, builder, input_ or (), sbom, sbom_file)
+    rules = parse_rules(data, budget, allow_secret, given, attestation, source_maps=source_maps)
+    parsed_channel = parse_channel(channel)
     summary = _Summary()
     with progress(file.name, sum(1 for _ in _lines(file))) as advance:
 
@@ -83,19 +128,27 @@ def publish_batch(
                 tell(outcome)
             advance()
 
-        anyio.run(_publish, data, key, file, report)
+        anyio.run(_publish, data, key, file, rules, parsed_channel, report)
     if not as_json:
         show(None, as_json, summary.draw)
     raise typer.Exit(summary.exit_code())
 
 
-async def _publish(data: Path, key: Path | None, file: Path, report: Report) -> None:
+async def _publish(
+    data: Path, key: Path | None, file: Path, rules: Rules, channel: Channel, report: Report
+) -> None:
     signing_key, trusted = wiring.publishing_keys(data, key)
+    held = Held(await read_table(wiring.snapshots(data), trusted), channel)
+
+    def order(listed: Listed) -> Order:
+        return held.complete(rules.order(listed.product, listed.version, file.parent / listed.files), deltas=0)
+
+    def source(listed: Listed) -> AbstractContextManager[ArtifactSource]:
+        return wiring.source(file.parent / listed.files)
+
     async with wiring.store(data) as store:
         publisher = Publisher(store, signing_key, trusted, Cores())
-        await publish_builds(
-            publisher, _lines(file), lambda listed: wiring.source(file.parent / listed.files), report
-        )
+        await publish_builds(publisher, _lines(file), order, source, report)
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:

@@ -14,7 +14,7 @@ from bundles.batch import Outcome, State, publish_batch
 from bundles.core.errors import Conflict
 from bundles.core.listing import Listed
 from bundles.cores import Cores
-from bundles.order import Publisher
+from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
 from tests.support.cli import write_build
 
@@ -41,7 +41,9 @@ async def test_no_sweep_begins_while_a_batch_runs(tmp_path: Path) -> None:
     line = '{"product": "@t/%d", "version": "1.0.0", "files": "%d"}'
     lines = ((number, (line % (number, number)).encode()) for number in range(5))
     outcomes: list[Outcome] = []
-    await publish_batch(publisher, lines, opened, outcomes.append)
+    await publish_batch(
+        publisher, lines, lambda listed: Order(listed.product, listed.version), opened, outcomes.append
+    )
     assert [outcome.state for outcome in outcomes] == [State.CREATED] * 5
     assert swept == [False] * 5
     await sweep()

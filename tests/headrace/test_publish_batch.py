@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+import tarfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ import httpx
 import pytest
 
 from bundles.batch import MAX_BUILD_BYTES
-from tests.support.cli import HEADRACE, environment, fail, run, succeed, write_build
+from tests.support.cli import HEADRACE, environment, fail, release, run, succeed, write_build
 from tests.support.processes import origin
 
 MANY = 500
@@ -111,6 +112,58 @@ def test_a_second_run_mends_what_was_damaged(data: Path, tmp_path: Path) -> None
     assert states(batch(data, listing)) == ["unchanged", "mended", "unchanged"]
     assert states(batch(data, listing)) == ["unchanged"] * 3
     assert run(data, "verify", "@t1/menu").returncode == 0
+
+
+def test_budgets_secrets_source_maps_and_provenance_are_as_with_publish(data: Path, tmp_path: Path) -> None:
+    lines = [bundle(tmp_path, number) for number in range(2)]
+    write_build(tmp_path / "0", {"key.txt": "sk" + "_live_" + "a1" * 12, "a.css.map": "{}"})
+    write_build(tmp_path / "1", {"key.txt": "", "a.css.map": "{}"})
+    listing = write_list(tmp_path, lines)
+    outcomes = batch(data, listing, "--allow-secret", "key.txt", "--budget", "*.json=10B", code=3)
+    assert states(outcomes) == ["refused", "refused"]
+    assert "menu.json has" in outcomes[1]["error"]
+    (tmp_path / "lock").write_text("of all")
+    made = [
+        "--commit",
+        "c" * 40,
+        "--source-repository",
+        "https://example.org/content",
+        "--builder",
+        "https://ci.example",
+    ]
+    made += ["--input", str(tmp_path / "lock"), "--sbom", "https://example.org/sbom"]
+    outcomes = batch(data, listing, "--allow-secret", "key.txt", "--source-maps", "--budget", "*.json=+5%", *made)
+    assert states(outcomes) == ["created", "created"]
+    assert [outcome["unmeasured"][0]["budget"] for outcome in outcomes.values()] == ["*.json=+5%"] * 2
+    recorded = succeed(data, "provenance", "@t1/menu", "1.0.0")["recorded"]
+    assert recorded["source"] == {"repository": "https://example.org/content", "commit": "c" * 40}
+    assert ([given["name"] for given in recorded["inputs"]], recorded["builder"]) == (
+        ["lock"],
+        "https://ci.example",
+    )
+    assert recorded["sbom"]["url"] == "https://example.org/sbom"
+    assert succeed(data, "verify", "@t0/menu")[0]["files"] == 3
+    text = run(data, "publish-batch", str(listing), "--source-maps", "--budget", "*.json=+5%")
+    assert "2 builds have a growth budget that was not measured: --json says why" in text.stdout
+    release(data, "1.0.0", product="@t0/menu")
+    bundle(tmp_path, 0, "a much longer dish than soup")
+    grown = write_list(tmp_path, [{**lines[0], "version": "1.0.1"}])
+    options = ["--allow-secret", "key.txt", "--budget", "*.json=+5%"]
+    assert "over its budget of 5% more" in batch(data, grown, *options, code=3)[1]["error"]
+    assert (
+        "channel nxt of @t0/menu has no build"
+        in batch(data, grown, *options, "--channel", "nxt", code=2)[1]["error"]
+    )
+
+
+def test_an_archive_is_an_input_of_its_own_build(data: Path, tmp_path: Path) -> None:
+    bundle(tmp_path, 0)
+    with tarfile.open(tmp_path / "menu.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "0" / "menu.json", "menu.json")
+    line = {"product": "@t0/menu", "version": "1.0.0", "files": "menu.tgz"}
+    assert states(batch(data, write_list(tmp_path, [line]))) == ["created"]
+    recorded = succeed(data, "provenance", "@t0/menu", "1.0.0")["recorded"]
+    assert [given["name"] for given in recorded["inputs"]] == ["menu.tgz"]
 
 
 def test_a_build_that_is_listed_twice_is_made_once(data: Path, tmp_path: Path) -> None:
