@@ -6,12 +6,14 @@ from bundles.core.errors import Failed, HeadraceError
 from headrace.logs import configure_logs
 from headrace.terminal import exit_with
 from headrace.verbs import (
+    audit,
     block,
     builders,
     controller,
     demo,
     diff,
     export_static,
+    history,
     keys,
     pin,
     policy,
@@ -47,6 +49,8 @@ app.add_typer(policy.app, name="policy")
 app.command(epilog=retire.EPILOG)(retire.retire)
 app.command(epilog=why.EPILOG)(why.why)
 app.command(epilog=who.EPILOG)(who.who)
+app.command(epilog=history.EPILOG)(history.history)
+app.add_typer(audit.app, name="audit")
 app.command(epilog=serve.EPILOG)(serve.serve)
 app.command(epilog=export_static.EPILOG)(export_static.export_static)
 app.command(epilog=controller.EPILOG)(controller.controller)

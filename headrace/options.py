@@ -65,6 +65,14 @@ BreakGlass = Annotated[
     bool,
     typer.Option("--break-glass", help="Go through a freeze; needs a --reason, and is audited as such."),
 ]
+IdempotencyKey = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        metavar="KEY",
+        help="A new one for each change, kept for a day: what is sent again with it is made once.",
+    ),
+]
 
 
 def actor_or_login(actor: str | None) -> str:

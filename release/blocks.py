@@ -17,23 +17,34 @@ from release.reading import routes_of
 async def set_block(control: Control, product: Product, version: Version, author: Author) -> list[Move]:
     """Block a published build, at once and everywhere. Raises `Invalid` for an unknown build.
 
-    Returns the tenants that had it, of those that the routes name, each with what it gets instead.
+    Returns the tenants that had it, of those that the routes name, each with what it gets instead; none where the
+    request was made before, since then nobody is moved.
     """
-    await control.require_build(product, version)
+    subject = Subject("block-set", product, version)
     block = Block(author=author.actor, reason=author.reason)
-    async with control.change(Subject("block-set", product, version), author) as transaction:
-        before = await routes_of(transaction, product)
-        await transaction.save_block(product, version, block)
-    after = msgspec.structs.replace(before, blocks={**before.blocks, version: block})
-    return moves(before, after, known_askers(before, ()), STABLE, control.clock.now())
+
+    async def act() -> list[Move]:
+        await control.require_build(product, version)
+        async with control.change(subject, author) as transaction:
+            before = await routes_of(transaction, product)
+            await transaction.save_block(product, version, block)
+        after = msgspec.structs.replace(before, blocks={**before.blocks, version: block})
+        return moves(before, after, known_askers(before, ()), STABLE, control.clock.now())
+
+    return await control.once(subject, author, act, lambda _: [])
 
 
 async def clear_block(control: Control, product: Product, version: Version, author: Author) -> None:
     """Take a block away. Raises `Invalid` where there is none."""
-    async with control.change(Subject("block-clear", product, version), author) as transaction:
-        if version not in await transaction.blocks(product):
-            raise Invalid(f"{product}@{version} is not blocked")
-        await transaction.save_block(product, version, None)
+    subject = Subject("block-clear", product, version)
+
+    async def act() -> None:
+        async with control.change(subject, author) as transaction:
+            if version not in await transaction.blocks(product):
+                raise Invalid(f"{product}@{version} is not blocked")
+            await transaction.save_block(product, version, None)
+
+    await control.once(subject, author, act, lambda _: None)
 
 
 async def list_blocks(control: Control, product: Product) -> Mapping[Version, Block]:

@@ -1,35 +1,46 @@
 """The one way in which the routing table is changed: state and audit row in one transaction, then the snapshot."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bundles.core.digest import Digest, digest_of
 from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid, Refused
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys, check_signer
 from bundles.core.version import Version
 from bundles.load import load_build
 from bundles.ports import Store
+from release.core.audit import Change, Entry
+from release.core.codec import encode_document
 from release.core.routing import MAX_REASON_LENGTH
-from release.ports import Change, Clock, Ledger, SnapshotStore, Transaction
+from release.ports import Clock, KeyUse, Ledger, SnapshotStore, Transaction
 from release.snapshot import sync_snapshot
 
 MAX_ACTOR_LENGTH = 100
+MAX_KEY_LENGTH = 200
+KEY_SECONDS = 24 * 3600
+"""How long an idempotency key is kept."""
 GLASS_BROKEN = "break-glass"
+
+T = TypeVar("T")
 
 
 class Author(msgspec.Struct, frozen=True):
     """Who asks for a change and why; with `expected_revision`, only if nothing has changed since that was read.
 
     With `breaks_glass` the change goes through freezes, which needs a reason and is in the audit trail as such.
+    With `key`, an idempotency key of the actor's, the same request is made once, however often it is sent.
     """
 
     actor: str
     reason: str = ""
     expected_revision: int | None = None
     breaks_glass: bool = False
+    key: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < len(self.actor) <= MAX_ACTOR_LENGTH or not _is_one_line(self.actor):
@@ -38,6 +49,8 @@ class Author(msgspec.Struct, frozen=True):
             raise Invalid(f"a reason is one line of at most {MAX_REASON_LENGTH} characters, in UTF-8")
         if self.breaks_glass and not self.reason.strip():
             raise Invalid("to break the glass, give a reason: it is kept in the audit trail")
+        if self.key is not None and (not 0 < len(self.key) <= MAX_KEY_LENGTH or not _is_one_line(self.key)):
+            raise Invalid(f"an idempotency key is one line of 1 to {MAX_KEY_LENGTH} characters, in UTF-8")
 
     @property
     def audited_reason(self) -> str:
@@ -51,11 +64,23 @@ def _is_one_line(text: str) -> bool:
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What a change is about: its verb, its product and the thing of it that changes."""
+    """What a change is about: its verb, its product and the thing of it that changes.
+
+    `asked` is all else that the request says, by which a request with an idempotency key is known again.
+    """
 
     verb: str
     product: Product
     name: str
+    asked: object = None
+
+
+class Repeated(Exception):
+    """The request was made before, with this key: nothing is changed. `entry` is what it made then."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.revision)
+        self.entry = entry
 
 
 class Control(msgspec.Struct, frozen=True):
@@ -72,12 +97,14 @@ class Control(msgspec.Struct, frozen=True):
     async def change(self, subject: Subject, author: Author) -> AsyncIterator[Transaction]:
         """A transaction that ends with the audit row, the next revision and a new snapshot.
 
-        Raises `Conflict` where the author expected another revision, `Refused` where the key may not sign
-        snapshots. Where it raises, nothing is changed, but for
-        a `Failed` that says the change is committed: the snapshot is then written by the next change or start.
+        Raises `Conflict` where the author expected another revision or used the idempotency key for another
+        request, `Repeated` for the same one (see `once`), `Refused` where the key may not sign snapshots. Where it
+        raises, nothing is changed, but for a `Failed` that says the change is committed: the snapshot is then
+        written by the next change or start.
         """
         check_signer(self.signing_key, self.trusted, None)
         async with self.ledger.transaction() as transaction:
+            await self._check_key(transaction, subject, author)
             await _check_revision(transaction, author)
             yield transaction
             revision = await transaction.record(
@@ -90,6 +117,7 @@ class Control(msgspec.Struct, frozen=True):
                     reason=author.audited_reason,
                 )
             )
+            await self._keep_key(transaction, subject, author, revision)
         try:
             await sync_snapshot(self.ledger, self.snapshots, self.signing_key, self.trusted)
         except HeadraceError as error:
@@ -97,6 +125,38 @@ class Control(msgspec.Struct, frozen=True):
                 f"revision {revision} is committed, but origins can't see it yet: {error}. The controller writes"
                 " the snapshot as soon as it can"
             ) from None
+
+    async def once(
+        self, subject: Subject, author: Author, act: Callable[[], Awaitable[T]], again: Callable[[Entry], T]
+    ) -> T:
+        """What `act` makes by `change`, or what `again` reads of what it made when it was asked for before."""
+        try:
+            if author.key is not None:
+                async with self.ledger.transaction() as transaction:
+                    await self._check_key(transaction, subject, author)
+            return await act()
+        except Repeated as repeated:
+            return again(repeated.entry)
+
+    async def _check_key(self, transaction: Transaction, subject: Subject, author: Author) -> None:
+        if author.key is None:
+            return
+        use = await transaction.key_use(author.actor, author.key)
+        if use is None or use.at <= self.clock.now() - KEY_SECONDS:
+            return
+        if use.request != _digest(subject, author):
+            raise Conflict(
+                f"the idempotency key {author.key!r} was used for another request, which made revision"
+                f" {use.revision}: take a new key for each request"
+            )
+        raise Repeated(await transaction.entry(use.revision))
+
+    async def _keep_key(self, transaction: Transaction, subject: Subject, author: Author, revision: int) -> None:
+        if author.key is None:
+            return
+        now = self.clock.now()
+        await transaction.forget_keys(now - KEY_SECONDS)
+        await transaction.save_key_use(KeyUse(author.actor, author.key, _digest(subject, author), revision, now))
 
     async def require_build(self, product: Product, version: Version) -> None:
         """Raises `Invalid` for a build that was never published, `Failed` for one whose signature is wrong."""
@@ -118,6 +178,11 @@ async def refuse_retired(transaction: Transaction, product: Product, version: Ve
     """Raises `Refused` for a build that was retired, also since `require_build` has seen it."""
     if version in await transaction.retired(product):
         raise Refused(f"{product}@{version} was retired: publish its files as a new version")
+
+
+def _digest(subject: Subject, author: Author) -> Digest:
+    """Of all that was asked for: of two requests with one key it says whether they are the same."""
+    return digest_of(encode_document([subject, msgspec.structs.replace(author, key=None)]))
 
 
 async def _check_revision(transaction: Transaction, author: Author) -> None:

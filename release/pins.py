@@ -8,6 +8,7 @@ from bundles.core.errors import Invalid, Refused
 from bundles.core.names import Product
 from bundles.core.version import Range, Version
 from release.change import Author, Control, Subject, refuse_retired
+from release.core.audit import document_at
 from release.core.pins import (
     PinnedBuild,
     check_pin,
@@ -39,21 +40,26 @@ async def set_pin(control: Control, product: Product, key: PinKey, pin: Pin, aut
     policy does not allow, a build that is blocked or a range that nothing satisfies, `Invalid` for an unknown
     build or a date that has passed.
     """
-    now = control.clock.now()
-    if pin.expires_at is not None and pin.expires_at <= now:
-        raise Invalid("the pin would have expired already: name a time that is yet to come")
-    if pin.target is not None and pin.target.exact is not None:
-        await control.require_build(product, pin.target.exact)
-    published_at = await control.builds.published_at(product)
-    if not published_at:
-        raise await control.unknown_product(product)
-    async with control.change(Subject("pin-set", product, str(key)), author) as transaction:
-        check_replaced(await transaction.pin(product, key), by_customer=pin.by_customer)
-        routes = await _routes_but_pins(transaction, product)
-        await _require_satisfiable(transaction, product, routes, pin)
-        rule = (await policy_in_force(transaction)).pin_rule(product)
-        check_pin(rule, pin, _pinned_build(routes, pin, published_at), now)
-        await transaction.save_pin(product, key, pin)
+    subject = Subject("pin-set", product, str(key), asked=pin)
+
+    async def act() -> None:
+        now = control.clock.now()
+        if pin.expires_at is not None and pin.expires_at <= now:
+            raise Invalid("the pin would have expired already: name a time that is yet to come")
+        if pin.target is not None and pin.target.exact is not None:
+            await control.require_build(product, pin.target.exact)
+        published_at = await control.builds.published_at(product)
+        if not published_at:
+            raise await control.unknown_product(product)
+        async with control.change(subject, author) as transaction:
+            check_replaced(await transaction.pin(product, key), by_customer=pin.by_customer)
+            routes = await _routes_but_pins(transaction, product)
+            await _require_satisfiable(transaction, product, routes, pin)
+            rule = (await policy_in_force(transaction)).pin_rule(product)
+            check_pin(rule, pin, _pinned_build(routes, pin, published_at), now)
+            await transaction.save_pin(product, key, pin)
+
+    await control.once(subject, author, act, lambda _: None)
 
 
 async def present_build(control: Control, product: Product, key: PinKey) -> Range:
@@ -73,13 +79,19 @@ async def clear_pin(
 
     Raises `Invalid` where it has none, `Refused` where a customer would take away what it did not set itself.
     """
-    async with control.change(Subject("pin-clear", product, str(key)), author) as transaction:
-        pin = await transaction.pin(product, key)
-        if pin is None:
-            raise Invalid(f"{key.tenant} has no pin on {product} in {key.environment}")
-        check_replaced(pin, by_customer=by_customer)
-        await transaction.save_pin(product, key, None)
-    return pin
+    subject = Subject("pin-clear", product, str(key), asked=by_customer)
+    place = f"pins/{product}/{key.tenant}/{key.environment}"
+
+    async def act() -> Pin:
+        async with control.change(subject, author) as transaction:
+            pin = await transaction.pin(product, key)
+            if pin is None:
+                raise Invalid(f"{key.tenant} has no pin on {product} in {key.environment}")
+            check_replaced(pin, by_customer=by_customer)
+            await transaction.save_pin(product, key, None)
+        return pin
+
+    return await control.once(subject, author, act, lambda entry: document_at(entry.before, place, Pin))
 
 
 async def list_pins(control: Control, product: Product) -> Mapping[str, WatchedPin]:

@@ -19,8 +19,13 @@ async def apply_policy(control: Control, policy: Policy, author: Author) -> None
         zone = zone_of(freeze.zone)
         for period in freeze.periods:
             period.span(zone)
-    async with control.change(Subject("policy-apply", EVERY_PRODUCT, IN_FORCE), author) as transaction:
-        await transaction.save_document(POLICIES, IN_FORCE, policy)
+    subject = Subject("policy-apply", EVERY_PRODUCT, IN_FORCE, asked=policy)
+
+    async def act() -> None:
+        async with control.change(subject, author) as transaction:
+            await transaction.save_document(POLICIES, IN_FORCE, policy)
+
+    await control.once(subject, author, act, lambda _: None)
 
 
 async def read_policy(control: Control) -> Policy:

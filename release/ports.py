@@ -1,29 +1,22 @@
 """What the control plane needs from outside: a ledger of its state, a place for snapshots, and a clock."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from bundles.core.digest import Digest
 from bundles.core.names import Product
 from bundles.core.version import Version
+from release.core.audit import Change, Entry, Row
 from release.core.names import Channel
 from release.core.routing import Block, ChannelState, Pin, PinKey, RoutingTable
 
-
-class Change(msgspec.Struct, frozen=True):
-    """What an auditor reads of one change. `at` is in seconds since the epoch; `subject` is what was changed."""
-
-    at: int
-    actor: str
-    verb: str
-    product: Product
-    subject: str
-    reason: str
-
-
 T = TypeVar("T")
+
+Record = tuple[str, Mapping[str, Any]]
+"""One row of the ledger's content: its table's name, and its columns."""
 
 
 class Kind(msgspec.Struct, Generic[T], frozen=True):
@@ -33,12 +26,41 @@ class Kind(msgspec.Struct, Generic[T], frozen=True):
     type: type[T]
 
 
-class Transaction(Protocol):
-    """One change, alone: nobody else reads or writes between its first read and its end."""
+class KeyUse(msgspec.Struct, frozen=True):
+    """For which request an actor has used an idempotency key, and which revision that made.
+
+    `request` is a digest of all that was asked for; `at` is in seconds since the epoch.
+    """
+
+    actor: str
+    key: str
+    request: Digest
+    revision: int
+    at: int
+
+
+class Reading(Protocol):
+    """The ledger's content at one revision, however many write meanwhile."""
 
     async def revision(self) -> int:
         """The routing table's present revision; 0 before the first change."""
         ...
+
+    async def table(self) -> RoutingTable:
+        """The whole routing table."""
+        ...
+
+    def trail(self, product: Product | None = None) -> AsyncGenerator[Row, None]:
+        """The audit trail, or a product's part of it, the oldest row first."""
+        ...
+
+    def records(self) -> AsyncGenerator[Record, None]:
+        """All there is, as `Transaction.load` takes it."""
+        ...
+
+
+class Transaction(Reading, Protocol):
+    """One change, alone: nobody else reads or writes between its first read and its end."""
 
     async def channel(self, product: Product, name: Channel) -> ChannelState | None:
         """A channel's state."""
@@ -88,8 +110,31 @@ class Transaction(Protocol):
         """Write a document, new or known; None takes it away."""
         ...
 
+    async def key_use(self, actor: str, key: str) -> KeyUse | None:
+        """What an actor has used a key for."""
+        ...
+
+    async def save_key_use(self, use: KeyUse) -> None:
+        """Keep a use of a key, in the place of an older one."""
+        ...
+
+    async def forget_keys(self, before: int) -> None:
+        """Forget the uses of keys before this time, in seconds since the epoch."""
+        ...
+
+    async def entry(self, revision: int) -> Entry:
+        """The audit trail's entry for a revision that there has been."""
+        ...
+
     async def record(self, change: Change) -> int:
-        """Write the audit row and the next revision, which is returned. Once in a transaction, at its end."""
+        """Write the next revision, which is returned, and its audit row, with all that was found and left.
+
+        Once in a transaction, at its end.
+        """
+        ...
+
+    async def load(self, records: AsyncIterator[Record]) -> None:
+        """Put this content in the place of all there is."""
         ...
 
 
@@ -98,6 +143,10 @@ class Ledger(Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Everything in it is committed at its end, or, where it raises, nothing."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[Reading]:
+        """A look at the content, which changes nothing."""
         ...
 
     async def table(self) -> RoutingTable:

@@ -8,6 +8,7 @@ from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.change import Author, Control, Subject, refuse_retired
+from release.core.audit import document_at
 from release.core.commands import Command, Schedule, Start
 from release.core.names import Channel
 from release.core.routing import ChannelState
@@ -32,11 +33,23 @@ async def command_channel(
     A channel comes to be with its first `Start` or `Schedule`. Raises `Refused` where the state machine does not
     allow the command, `Invalid` for an unknown product, channel or build, `Conflict` as `Control.change` says.
     """
-    candidate = _new_candidate(command)
+    subject = Subject(type(command).__name__.lower(), product, channel, asked=_without_salt(command))
+    place = f"channels/{product}/{channel}"
+    return await control.once(
+        subject,
+        author,
+        lambda: _command_channel(control, subject, channel, command, author),
+        lambda entry: ChannelAt(entry.revision, document_at(entry.after, place, ChannelState), None),
+    )
+
+
+async def _command_channel(
+    control: Control, subject: Subject, channel: Channel, command: Command, author: Author
+) -> ChannelAt:
+    product, candidate = subject.product, _new_candidate(command)
     if candidate is not None:
         await control.require_build(product, candidate)
-    verb = type(command).__name__.lower()
-    async with control.change(Subject(verb, product, channel), author) as transaction:
+    async with control.change(subject, author) as transaction:
         revision = await transaction.revision() + 1
         state = await transaction.channel(product, channel)
         if state is None and candidate is None:
@@ -60,6 +73,17 @@ async def _circumstances(
         actor=author.actor,
         frozen=None if author.breaks_glass else frozen_words(policy, product, channel, now),
     )
+
+
+def _without_salt(command: Command) -> Command:
+    """What was asked for: the salt is drawn anew for each request, also for one that is sent again."""
+    match command:
+        case Start():
+            return msgspec.structs.replace(command, salt="")
+        case Schedule():
+            return msgspec.structs.replace(command, start=msgspec.structs.replace(command.start, salt=""))
+        case _:
+            return command
 
 
 def _new_candidate(command: Command) -> Version | None:

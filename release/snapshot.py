@@ -22,13 +22,19 @@ async def sync_snapshot(
     check_signer(key, trusted, None)
     async with snapshots.exclusive():
         table = await ledger.table()
-        written = await _written_revision(snapshots, trusted)
-        if written is not None and written > table.revision:
+        written = await _written(snapshots, trusted)
+        if written is not None and written.revision > table.revision:
             raise Failed(
-                f"the snapshot is at revision {written}, the control database only at {table.revision}: it was"
-                " restored from an older backup; restore a newer one"
+                f"the snapshot is at revision {written.revision}, the control database only at {table.revision}:"
+                " it was restored from an older backup; restore a newer one"
             )
-        if written != table.revision:
+        if written is not None and written.revision == table.revision and _differ(written, table):
+            raise Failed(
+                f"the snapshot and the control database are both at revision {table.revision}, but have come there"
+                " by different changes: the database was restored from an older backup, or altered; see"
+                " `headrace audit verify`"
+            )
+        if written is None or written.revision != table.revision:
             payload = encode_table(table)
             decode_table(payload)
             await snapshots.replace(seal(PAYLOAD_TYPE, payload, key))
@@ -53,10 +59,14 @@ async def resign_snapshot(snapshots: SnapshotStore, key: Ed25519PrivateKey, trus
         return True
 
 
-async def _written_revision(snapshots: SnapshotStore, trusted: TrustedKeys) -> int | None:
-    """The revision in force, or None where the snapshot is missing or damaged and must be written anew."""
+def _differ(written: RoutingTable, table: RoutingTable) -> bool:
+    """Whether the audit trails behind them do; a snapshot by a Headrace without one says nothing of it."""
+    return written.audit_head not in {"", table.audit_head}
+
+
+async def _written(snapshots: SnapshotStore, trusted: TrustedKeys) -> RoutingTable | None:
+    """The table in force, or None where the snapshot is missing or damaged and must be written anew."""
     try:
-        table = await read_table(snapshots, trusted)
+        return await read_table(snapshots, trusted)
     except Failed:
         return None
-    return None if table is None else table.revision

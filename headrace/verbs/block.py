@@ -13,6 +13,7 @@ from headrace.options import (
     Data,
     Database,
     ExpectRevision,
+    IdempotencyKey,
     ProductName,
     Reason,
     VersionText,
@@ -50,13 +51,14 @@ def set_(
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Block a build: at once, nobody gets it, and its exact URLs answer 410."""
     name, build = parse_product(product), parse_version(version)
-    author = Author(actor_or_login(actor), reason, expect_revision)
+    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
 
     async def change(control: Control) -> list[Move]:
         return await set_block(control, name, build, author)
@@ -87,13 +89,14 @@ def clear(
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a block away."""
     name, build = parse_product(product), parse_version(version)
-    author = Author(actor_or_login(actor), reason, expect_revision)
+    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
 
     async def change(control: Control) -> None:
         await clear_block(control, name, build, author)

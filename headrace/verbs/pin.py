@@ -19,6 +19,7 @@ from headrace.options import (
     Database,
     EnvironmentName,
     ExpectRevision,
+    IdempotencyKey,
     ProductName,
     Reason,
     TenantId,
@@ -83,13 +84,14 @@ def set_(
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Pin a tenant to a build, to the newest released one in a range, or opt it in to candidates."""
     name, key = parse_product(product), PinKey(parse_tenant(tenant), parse_environment(environment))
-    author = Author(actor_or_login(actor), reason, expect_revision)
+    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
     expires_at = None if until is None else parse_time(until, UTC)
     wanted = None if target in (None, CANDIDATES) else Range(target)
 
@@ -133,13 +135,14 @@ def clear(
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a tenant's pin away."""
     name, key = parse_product(product), PinKey(parse_tenant(tenant), parse_environment(environment))
-    author = Author(actor_or_login(actor), reason, expect_revision)
+    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
 
     async def change(control: Control) -> Pin:
         return await clear_pin(control, name, key, author, by_customer=as_customer)

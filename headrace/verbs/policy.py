@@ -14,6 +14,7 @@ from headrace.options import (
     Data,
     Database,
     ExpectRevision,
+    IdempotencyKey,
     Reason,
     actor_or_login,
     example,
@@ -34,12 +35,13 @@ def apply(
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Put the rules of a file in force, in the place of those before."""
-    author = Author(actor_or_login(actor), reason, expect_revision)
+    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
 
     async def change(control: Control) -> Policy:
         policy = read_policy_file(file, control.clock.now())

@@ -19,6 +19,7 @@ from headrace.options import (
     Data,
     Database,
     ExpectRevision,
+    IdempotencyKey,
     ProductName,
     Reason,
     VersionText,
@@ -59,6 +60,7 @@ def start(
     break_glass: BreakGlass = False,
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
@@ -70,7 +72,7 @@ def start(
     name, target, candidate = parse_product(product), parse_channel(channel), parse_version(version)
     given = Given(stages, bake, canary or (), policy)
     begins_at = None if at is None else parse_time(at, UTC)
-    author = Author(actor_or_login(actor), reason, expect_revision, break_glass)
+    author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
 
     async def change(control: Control) -> ChannelView:
         plan = await plan_of(given, control, name, target)
@@ -94,12 +96,13 @@ def promote(
     break_glass: BreakGlass = False,
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Go to the next stage; after the last one, the candidate is the stable build."""
-    author = Author(actor_or_login(actor), reason, expect_revision, break_glass)
+    author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
     _run(product, channel, Promote(to=to), author, data, database, as_json)
 
 
@@ -111,12 +114,13 @@ def resume(
     break_glass: BreakGlass = False,
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on from a pause; the stage's bake time begins again."""
-    author = Author(actor_or_login(actor), reason, expect_revision, break_glass)
+    author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
     _run(product, channel, Resume(), author, data, database, as_json)
 
 
@@ -147,11 +151,12 @@ def _verb_for(command: Command) -> Callable[..., None]:
         reason: Reason = "",
         actor: Actor = None,
         expect_revision: ExpectRevision = None,
+        idempotency_key: IdempotencyKey = None,
         data: Data = DEFAULT_DATA,
         database: Database = None,
         as_json: AsJson = False,
     ) -> None:
-        author = Author(actor_or_login(actor), reason, expect_revision)
+        author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
         _run(product, channel, command, author, data, database, as_json)
 
     return verb
@@ -180,6 +185,7 @@ def rollback(
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
@@ -187,7 +193,13 @@ def rollback(
     """Flip a channel back to an earlier stable build, in one revision and without stages."""
     command = Rollback(to=None if to is None else parse_version(to))
     _run(
-        product, channel, command, Author(actor_or_login(actor), reason, expect_revision), data, database, as_json
+        product,
+        channel,
+        command,
+        Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key),
+        data,
+        database,
+        as_json,
     )
 
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
 
-VERSION = "0003"
+VERSION = "0004"
 """The newest step in `migrations`; written here too, so that most starts need not load alembic."""
 
 metadata = MetaData()
@@ -12,6 +12,7 @@ revisions = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("revision", BigInteger, nullable=False),
+    Column("audit_head", String, nullable=False),
 )
 channels = Table(
     "channels",
@@ -49,13 +50,19 @@ documents = Table(
     Column("document", Text, nullable=False),
 )
 audit = Table(
-    "audit",
+    "audit_entries",
     metadata,
     Column("revision", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("verb", String, nullable=False),
     Column("product", String, nullable=False),
-    Column("subject", String, nullable=False),
-    Column("reason", String, nullable=False),
+    Column("entry", Text, nullable=False),
+    Column("hash", String, nullable=False),
+)
+keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("actor", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("request", String, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )

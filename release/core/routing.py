@@ -177,7 +177,12 @@ class ProductRoutes(msgspec.Struct, frozen=True, dict=True):
 
 
 class RoutingTable(msgspec.Struct, frozen=True):
-    """Every product's routes, at a revision that only grows."""
+    """Every product's routes, at a revision that only grows.
+
+    `audit_head` is the hash of the audit trail's last row: with it, the signature vouches for the whole trail.
+    Empty in what a Headrace without one has written.
+    """
 
     revision: int
     products: Mapping[Product, ProductRoutes] = {}
+    audit_head: str = ""

@@ -1,18 +1,24 @@
 """What the ledger promises, whatever database it is in."""
 
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
+from bundles.core.digest import digest_of
 from bundles.core.errors import Failed, Refused
 from bundles.core.names import Product
 from bundles.core.version import Range, Version
 from headrace import wiring
+from release.core.audit import Change, Row, document_at
 from release.core.names import PRODUCTION, STABLE, Channel, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey, ProductRoutes
-from release.ports import Change, Kind, Ledger, Transaction
+from release.ports import KeyUse, Kind, Ledger, Transaction
+from release.trail import check_trail
 from tests.support.postgresql import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -201,3 +207,88 @@ async def test_one_program_opens_many_new_databases_at_once(postgresql: Postgres
         for number in range(5):
             group.start_soon(open_and_change, str(tmp_path / f"{number}.db"))
             group.start_soon(open_and_change, postgresql.new_database())
+
+
+async def test_each_change_is_a_row_with_what_it_found_and_left(ledger: Ledger) -> None:
+    async with ledger.transaction() as transaction:
+        await transaction.save_pin(SDK, ACME, PIN)
+        await transaction.save_channel(SDK, STABLE, ChannelState())
+        await transaction.save_channel(SDK, STABLE, ChannelState((ONE,)))
+        await transaction.save_document(NOTES, "one", "text")
+        await transaction.record(CHANGE)
+    async with ledger.transaction() as transaction:
+        await transaction.save_pin(SDK, ACME, None)
+        await transaction.save_block(SDK, TWO, BLOCK)
+        await transaction.add_retired(SDK, [ONE])
+        await transaction.record(CHANGE)
+        first, second = await transaction.entry(1), await transaction.entry(2)
+    assert (first.revision, first.actor, first.verb, first.reason) == (1, "sam", "test", "because")
+    pin, channel, note = "pins/sdk/acme/production", "channels/sdk/stable", "documents/notes/one"
+    assert first.before == {pin: None, channel: None, note: None}
+    assert document_at(first.after, pin, Pin) == PIN
+    assert document_at(first.after, channel, ChannelState) == ChannelState((ONE,))
+    assert second.before == {pin: (first.after or {})[pin], "blocks/sdk/1.1.0": None, "retired/sdk/1.0.0": None}
+    assert second.after is not None
+    assert second.after["retired/sdk/1.0.0"] is True
+    assert second.previous == (await trail(ledger))[0].hash
+    assert (await ledger.table()).audit_head == (await trail(ledger))[1].hash
+
+
+async def trail(ledger: Ledger, product: Product | None = None) -> list[Row]:
+    async with ledger.reading() as reading:
+        return [row async for row in reading.trail(product)]
+
+
+async def test_the_trail_is_whole_and_a_products_part_of_it_is_found(ledger: Ledger) -> None:
+    for _ in range(3):
+        await change(ledger)
+        async with ledger.transaction() as transaction:
+            await transaction.record(msgspec.structs.replace(CHANGE, product=OTHER))
+    assert [row.revision for row in await trail(ledger)] == [1, 2, 3, 4, 5, 6]
+    assert [row.revision for row in await trail(ledger, OTHER)] == [2, 4, 6]
+    async with ledger.reading() as reading:
+        assert await check_trail(reading, {6: (await reading.table()).audit_head}) == ()
+
+
+@pytest.mark.parametrize(
+    ("tamper", "named"),
+    [
+        ("UPDATE audit_entries SET entry = replace(entry, 'because', 'be-cause') WHERE revision = 2", 2),
+        ("UPDATE audit_entries SET product = 'other' WHERE revision = 3", 3),
+        ("UPDATE audit_entries SET revision = 9 WHERE revision = 2", 2),
+        ("DELETE FROM audit_entries WHERE revision = 1", 1),
+        ("DELETE FROM audit_entries WHERE revision = 5", 5),
+        ("DELETE FROM audit_entries WHERE revision > 2", 3),
+        ("DELETE FROM audit_entries", 1),
+        ("UPDATE current_revision SET revision = 4", 5),
+    ],
+)
+async def test_what_is_done_to_the_trail_behind_our_back_is_found(
+    ledger: Ledger, database: str, tamper: str, named: int, request: pytest.FixtureRequest
+) -> None:
+    for _ in range(5):
+        await change(ledger)
+    if database.startswith("postgresql"):
+        request.getfixturevalue("postgresql").execute(database, tamper)
+    else:
+        with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+            connection.execute(tamper)
+    async with ledger.reading() as reading:
+        faults = await check_trail(reading, {})
+    assert faults[0].revision == named
+
+
+async def test_a_key_is_kept_for_its_actor_until_it_is_forgotten(ledger: Ledger) -> None:
+    use = KeyUse("sam", "key-1", digest_of(b"request"), 1, at=100)
+    async with ledger.transaction() as transaction:
+        await transaction.save_key_use(use)
+        await transaction.save_key_use(msgspec.structs.replace(use, key="key-2", at=200))
+    async with ledger.transaction() as transaction:
+        assert await transaction.key_use("sam", "key-1") == use
+        assert await transaction.key_use("kim", "key-1") is None
+        await transaction.forget_keys(200)
+        assert await transaction.key_use("sam", "key-1") is None
+        assert await transaction.key_use("sam", "key-2") is not None
+        again = msgspec.structs.replace(use, key="key-2", revision=7, at=300)
+        await transaction.save_key_use(again)
+        assert await transaction.key_use("sam", "key-2") == again

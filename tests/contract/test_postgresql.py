@@ -45,7 +45,7 @@ async def test_a_server_that_is_away_is_told_and_used_again_once_it_is_back(
     assert await change(ledger) == 1
     server.stop()
     for _ in range(2):
-        with pytest.raises(Failed, match=r"control database postgresql://127\.0\.0\.1:\d+/control_"):
+        with pytest.raises(Failed, match=r"control database postgresql://127\.0\.0\.1:\d+/postgres"):
             await change(ledger)
     server.start()
     assert await change(ledger) == 2
@@ -125,7 +125,7 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     ("change", "why"),
     [
         ((f":{PASSWORD}@", ":wrong-word@"), "password authentication failed"),
-        (("/control_", "/no_control_"), "does not exist"),
+        (("/postgres?", "/nothing?"), "does not exist"),
         (("127.0.0.1", "nowhere.invalid"), "can't connect to the control database postgresql://nowhere.invalid:"),
     ],
 )
@@ -166,7 +166,7 @@ async def test_an_error_in_the_parameters_of_a_url_is_told_without_it(
     server: PostgresServer, tmp_path: Path
 ) -> None:
     with pytest.raises(Failed, match="sslmode") as told:
-        async with wiring.ledger(tmp_path, f"{server.new_database()}?sslmode=never"):
+        async with wiring.ledger(tmp_path, f"{server.new_database()}&sslmode=never"):
             pytest.fail("opened")
     assert PASSWORD not in str(told.value)
 

@@ -16,14 +16,16 @@ from release.adapters.migrations import newest_schema
 from release.advance import advance
 from release.blocks import clear_block, list_blocks, set_block
 from release.change import Author, Control
+from release.core.audit import document_at
 from release.core.commands import Pause, Promote, Rollback, Start
 from release.core.names import PRODUCTION, STABLE, Tenant
 from release.core.plan import parse_plan
-from release.core.routing import Pin, PinKey, RoutingTable
+from release.core.routing import ChannelState, Pin, PinKey, RoutingTable
 from release.core.snapshot import PAYLOAD_TYPE, decode_table
 from release.pins import WatchedPin, clear_pin, list_pins, set_pin
 from release.rollouts import command_channel, read_channel
 from release.snapshot import sync_snapshot
+from release.trail import read_history
 
 pytestmark = pytest.mark.anyio
 
@@ -112,17 +114,19 @@ async def test_changes_of_many_writers_are_all_kept_and_the_snapshot_has_the_las
     assert len(table.products[SDK].pins) == 20
 
 
-async def test_the_audit_row_says_who_what_and_why(control: Control, data: Path) -> None:
+async def test_the_audit_row_says_who_what_why_and_from_what_to_what(control: Control) -> None:
     await released(control)
-    engine = sa.create_engine(f"sqlite:///{data / 'control.db'}")
-    with engine.connect() as connection:
-        rows = connection.execute(sa.select(schema.audit).order_by(schema.audit.c.revision)).mappings().all()
-    engine.dispose()
-    assert [(row["revision"], row["verb"], row["subject"]) for row in rows] == [
+    entries = await read_history(control.ledger, SDK, STABLE, limit=10)
+    assert [(entry.revision, entry.verb, entry.subject) for entry in entries] == [
         (1, "start", "stable"),
         (2, "promote", "stable"),
     ]
-    assert {(row["actor"], row["reason"], row["product"]) for row in rows} == {("sam", "because", "sdk")}
+    assert {(entry.actor, entry.reason, entry.product) for entry in entries} == {("sam", "because", "sdk")}
+    place = "channels/sdk/stable"
+    assert [entry.before and entry.before[place] is None for entry in entries] == [True, False]
+    assert document_at(entries[0].after, place, ChannelState).rollout is not None
+    assert entries[1].before == entries[0].after
+    assert document_at(entries[1].after, place, ChannelState) == (await read_channel(control, SDK, STABLE)).state
 
 
 async def test_a_crash_between_commit_and_snapshot_is_mended_by_the_controller(

@@ -1,5 +1,6 @@
 """Retiring builds, on a real SQLite database and a real disk: nothing that is needed goes, whoever is faster."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -100,10 +101,10 @@ async def assert_well(control: Control, store: DiskStore, version: Version) -> N
 def audit(data: Path) -> list[tuple[str, str]]:
     engine = sa.create_engine(f"sqlite:///{data / 'control.db'}")
     with engine.connect() as connection:
-        query = sa.select(schema.audit.c.verb, schema.audit.c.subject).order_by(schema.audit.c.revision)
-        rows = [(verb, subject) for verb, subject in connection.execute(query)]
+        query = sa.select(schema.audit.c.entry).order_by(schema.audit.c.revision)
+        entries = [json.loads(entry) for entry in connection.scalars(query)]
     engine.dispose()
-    return rows
+    return [(entry["verb"], entry["subject"]) for entry in entries]
 
 
 async def test_what_nobody_needs_goes_with_its_blobs_and_all_else_stays_well(

@@ -43,7 +43,7 @@ class PostgresServer:
                 stderr=log,
             )
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while self._psql("postgres", "SELECT 1").returncode:
+        while self._psql("SELECT 1").returncode:
             assert self._process.poll() is None, (self._folder / "log").read_text()
             assert time.monotonic() < deadline, "PostgreSQL did not start"
             time.sleep(0.1)
@@ -77,24 +77,27 @@ class PostgresServer:
         for process in (self._process.pid, *map(int, children)):
             os.kill(process, number)
 
-    def execute(self, database: str, statement: str) -> str:
-        """Run a statement as its owner. Returns its first column, a line for each row."""
-        result = self._psql(database.rpartition("/")[2], statement)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
+    @property
+    def url(self) -> str:
+        """The URL of the one database."""
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/postgres"
 
     def new_database(self) -> str:
-        """The URL of an empty database."""
+        """The URL of an empty database: a schema of its own, which is made and removed in no time."""
         name = f"control_{uuid.uuid4().hex[:8]}"
-        self.execute("postgres", f"CREATE DATABASE {name}")
-        return self.url(name)
+        self._execute(f"CREATE SCHEMA {name}")
+        return f"{self.url}?search_path={name}"
 
-    def url(self, name: str) -> str:
-        """The URL of a database of this name."""
-        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{name}"
+    def execute(self, database: str, statement: str) -> None:
+        """Run a statement in a database that `new_database` made, as its owner."""
+        self._execute(f"SET search_path TO {database.rpartition('=')[2]}; {statement}")
 
-    def _psql(self, name: str, statement: str) -> subprocess.CompletedProcess[str]:
-        command = [_binary("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.url(name), "-c", statement]
+    def _execute(self, statement: str) -> None:
+        result = self._psql(statement)
+        assert result.returncode == 0, result.stderr
+
+    def _psql(self, statement: str) -> subprocess.CompletedProcess[str]:
+        command = [_binary("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.url, "-c", statement]
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
     def _run(self, command: str, *arguments: str) -> None:

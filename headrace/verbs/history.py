@@ -1,0 +1,74 @@
+"""`headrace history`."""
+
+from typing import Annotated
+
+import anyio
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bundles.core.names import parse_product
+from headrace import wiring
+from headrace.channel_view import format_time
+from headrace.options import DEFAULT_DATA, AsJson, Data, Database, ProductName, example
+from headrace.terminal import show
+from release.core.audit import Entry
+from release.core.names import parse_channel
+from release.trail import read_history
+
+EPILOG = example("headrace history posthog-js stable --limit 5")
+
+
+class ChangeView(msgspec.Struct, frozen=True):
+    """A change: `before` and `after` are what it found and left, by place; `at` is RFC 3339 in UTC."""
+
+    revision: int
+    at: str
+    actor: str
+    verb: str
+    subject: str
+    reason: str
+    before: object
+    after: object
+
+
+def history(
+    product: ProductName,
+    channel: Annotated[
+        str | None, typer.Argument(metavar="[CHANNEL]", help="Only what changed this channel.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="So many of the newest changes.")] = 20,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """List a product's changes, the newest last: who made them, when and why."""
+    name, wanted = parse_product(product), None if channel is None else parse_channel(channel)
+
+    async def run() -> list[Entry]:
+        async with wiring.ledger(data, database) as ledger:
+            return await read_history(ledger, name, wanted, limit)
+
+    views = [_view(entry) for entry in anyio.run(run)]
+    show(views, as_json, lambda console: _draw(console, views))
+
+
+def _view(entry: Entry) -> ChangeView:
+    return ChangeView(
+        revision=entry.revision,
+        at=format_time(entry.at),
+        actor=entry.actor,
+        verb=entry.verb,
+        subject=entry.subject,
+        reason=entry.reason,
+        before=entry.before,
+        after=entry.after,
+    )
+
+
+def _draw(console: Console, views: list[ChangeView]) -> None:
+    table = Table("revision", "at", "who", "what", "why", box=None, pad_edge=False)
+    for view in views:
+        table.add_row(str(view.revision), view.at, view.actor, f"{view.verb} {view.subject}", view.reason)
+    console.print(table if views else "no changes")

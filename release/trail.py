@@ -1,0 +1,75 @@
+"""The audit trail: whether it is whole, and what it says."""
+
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import msgspec
+
+from bundles.core.errors import Failed
+from bundles.core.names import Product
+from bundles.core.trust import TrustedKeys
+from release.core.audit import Entry, Fault, Row, TrailCheck, open_row
+from release.core.names import Channel
+from release.ports import Ledger, Reading, SnapshotStore
+from release.snapshot import read_table
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a look at the trail has found, of a ledger at a revision.
+
+    `vouched_for` is the revision up to which the signed snapshot vouches for the trail; None where there is no
+    snapshot to believe, or one by a Headrace that kept no chain.
+    """
+
+    revision: int
+    vouched_for: int | None
+    faults: tuple[Fault, ...]
+
+
+async def verify_trail(ledger: Ledger, snapshots: SnapshotStore, trusted: TrustedKeys) -> Verdict:
+    """Whether each row is as it was written, and none is missing. Raises `Failed` for a damaged snapshot."""
+    table = await read_table(snapshots, trusted)
+    anchors = {table.revision: table.audit_head} if table is not None and table.audit_head else {}
+    async with ledger.reading() as reading:
+        faults = await check_trail(reading, anchors)
+        revision = await reading.revision()
+    return Verdict(revision, max(anchors, default=None), faults)
+
+
+async def check_trail(reading: Reading, anchors: dict[int, str]) -> tuple[Fault, ...]:
+    """The faults of the trail, of which `anchors` has hashes by revision that are vouched for."""
+    check, table = TrailCheck(anchors), await reading.table()
+    async with aclosing(reading.trail()) as rows:
+        async for row in rows:
+            check.add(row)
+    check.finish(table.revision, table.audit_head)
+    return tuple(check.faults)
+
+
+async def read_trail(ledger: Ledger) -> AsyncGenerator[Row, None]:
+    """Every row, the oldest first."""
+    async with ledger.reading() as reading, aclosing(reading.trail()) as rows:
+        async for row in rows:
+            yield row
+
+
+async def read_history(ledger: Ledger, product: Product, channel: Channel | None, limit: int) -> list[Entry]:
+    """The newest changes of a product, or of one channel of it; the oldest of them first."""
+    entries = deque[Entry](maxlen=limit)
+    async with ledger.reading() as reading, aclosing(reading.trail(product)) as rows:
+        async for row in rows:
+            try:
+                entry = open_row(row)
+            except msgspec.MsgspecError:
+                raise Failed(
+                    f"revision {row.revision} of the audit trail is damaged: see `headrace audit verify`"
+                ) from None
+            if channel is None or _touches(entry, product, channel):
+                entries.append(entry)
+    return list(entries)
+
+
+def _touches(entry: Entry, product: Product, channel: Channel) -> bool:
+    """By what was written; for older changes, of which that was not kept, by what they were about."""
+    return entry.subject == channel if entry.after is None else f"channels/{product}/{channel}" in entry.after

@@ -1,0 +1,144 @@
+"""Databases of every earlier Headrace, with data in them, come up to date with all of it."""
+
+from pathlib import Path
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from bundles.core.names import Product
+from bundles.core.version import Range, Version
+from headrace import wiring
+from release.adapters import migrations, schema
+from release.adapters.migrations import newest_schema
+from release.adapters.postgresql_database import open_postgresql
+from release.adapters.sql_database import SqlDatabase
+from release.adapters.sqlite_database import open_sqlite
+from release.core.audit import open_row
+from release.core.names import PRODUCTION, STABLE, Tenant
+from release.core.routing import Block, ChannelState, Pin, PinKey
+from release.policies import IN_FORCE, POLICIES
+from release.ports import Ledger
+from release.trail import check_trail
+
+pytestmark = pytest.mark.anyio
+
+SDK, ONE, TWO = Product("sdk"), Version("1.0.0"), Version("1.1.0")
+
+# As the Headrace of each schema wrote it.
+_FIRST = [
+    "INSERT INTO channels VALUES ('sdk', 'stable', '{\"history\":[\"1.0.0\"],\"rollout\":null}')",
+    'INSERT INTO pins VALUES (\'sdk\', \'acme\', \'production\', \'{"author":"sam","reason":"","target":"^1"}\')',
+    'INSERT INTO blocks VALUES (\'sdk\', \'1.1.0\', \'{"author":"sam","reason":"leaks"}\')',
+    "UPDATE current_revision SET revision = 3",
+]
+_AUDIT = [
+    "INSERT INTO audit (revision, at, actor, verb, product, subject, reason) VALUES"
+    f" ({revision}, {1_700_000_000 + revision}, 'sam', '{verb}', 'sdk', '{subject}', 'caf\u00e9 \"x\" \u2603')"
+    for revision, verb, subject in [(1, "start", "stable"), (2, "promote", "stable"), (3, "block-set", "1.1.0")]
+]
+_RETIRED = ["INSERT INTO retired VALUES ('sdk', '0.9.0')"]
+_DOCUMENTS = ["INSERT INTO documents VALUES ('policy', 'in-force', '{}')"]
+# SQLite has their documents as bytes.
+_AS_BYTES = [
+    "UPDATE channels SET state = CAST(state AS BLOB)",
+    "UPDATE pins SET pin = CAST(pin AS BLOB)",
+    "UPDATE blocks SET block = CAST(block AS BLOB)",
+]
+WRITTEN = {
+    "0001": [*_FIRST, *_AUDIT],
+    "0002": [*_FIRST, *_AUDIT, *_RETIRED],
+    "0003": [*_FIRST, *_AUDIT, *_RETIRED, *_DOCUMENTS],
+}
+OLDER = sorted(WRITTEN)
+
+
+def test_every_earlier_schema_is_tried() -> None:
+    steps = sorted(file.stem[:4] for file in (Path(migrations.__file__).parent / "versions").glob("0*.py"))
+    assert steps == [*OLDER, newest_schema()]
+
+
+@pytest.mark.parametrize("version", OLDER)
+async def test_a_database_of_an_older_schema_keeps_all_that_is_in_it(
+    database: str, tmp_path: Path, version: str
+) -> None:
+    await _write(database, version)
+    for _ in range(2):
+        async with wiring.ledger(tmp_path, database) as ledger:
+            await _check(ledger, version)
+
+
+@pytest.mark.parametrize("version", OLDER)
+async def test_the_schema_that_is_come_to_is_the_one_that_is_written(
+    database: str, tmp_path: Path, version: str
+) -> None:
+    await _write(database, version)
+    async with wiring.ledger(tmp_path, database):
+        pass
+    opened = open_postgresql(database) if "://" in database else open_sqlite(Path(database))
+    async with opened as found:
+        await _check_columns(found)
+
+
+async def _check_columns(database: SqlDatabase) -> None:
+    async with database.reading() as connection:
+        for table in schema.metadata.sorted_tables:
+            columns = await connection.run_sync(_columns, table.name)
+            assert {each["name"]: each["nullable"] for each in columns} == {
+                column.name: column.nullable for column in table.columns
+            }
+        names = await connection.run_sync(_table_names)
+    assert set(names) == {*schema.metadata.tables, "alembic_version"}
+
+
+def _columns(connection: sa.Connection, table: str) -> list[ReflectedColumn]:
+    return sa.inspect(connection).get_columns(table)
+
+
+def _table_names(connection: sa.Connection) -> list[str]:
+    return sa.inspect(connection).get_table_names()
+
+
+async def _check(ledger: Ledger, version: str) -> None:
+    table = await ledger.table()
+    routes = table.products[SDK]
+    assert table.revision == 3
+    assert routes.channels == {STABLE: ChannelState((ONE,))}
+    assert routes.pins == {str(PinKey(Tenant("acme"), PRODUCTION)): Pin(Range("^1"), "sam", "")}
+    assert routes.blocks == {TWO: Block("sam", "leaks")}
+    assert routes.retired == (frozenset() if version == "0001" else {Version("0.9.0")})
+    async with ledger.reading() as reading:
+        assert await check_trail(reading, {}) == ()
+        entries = [open_row(row) async for row in reading.trail()]
+    assert [(entry.revision, entry.verb, entry.subject) for entry in entries] == [
+        (1, "start", "stable"),
+        (2, "promote", "stable"),
+        (3, "block-set", "1.1.0"),
+    ]
+    assert {(entry.actor, entry.reason) for entry in entries} == {("sam", 'caf\u00e9 "x" \u2603')}
+    async with ledger.transaction() as transaction:
+        assert (await transaction.document(POLICIES, IN_FORCE) is not None) == (version >= "0003")
+
+
+async def _write(database: str, version: str) -> None:
+    """Make a database in this schema, with data in it."""
+    if "://" in database:
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database))
+    else:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{database}")
+    async with engine.begin() as connection:
+        await connection.run_sync(_upgrade_to, version)
+        for statement in [*WRITTEN[version], *([] if "://" in database else _AS_BYTES)]:
+            await connection.exec_driver_sql(statement)
+    await engine.dispose()
+
+
+def _upgrade_to(connection: sa.Connection, version: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
