@@ -1,15 +1,19 @@
 """A channel as its users see it: in JSON, and as a few lines of text."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
 
 import msgspec
 from rich.console import Console
 
 from bundles.core.names import Product
 from bundles.core.version import Version
+from headrace.smoke_view import SmokeTestView, draw_tests, view_tests
+from headrace.times import format_time
 from release.core.names import Channel, Tenant
 from release.core.plan import Stage
-from release.core.routing import ChannelState, Progress, Rollout, Scheduled
+from release.core.routing import Progress, Rollout, Scheduled
+from release.core.smoke import SmokeOutcome
+from release.rollouts import ChannelAt
 
 
 class StageView(msgspec.Struct, frozen=True):
@@ -31,6 +35,7 @@ class RolloutView(msgspec.Struct, frozen=True):
     canary_tenants: tuple[Tenant, ...]
     stage_since: str
     promoted_at: str | None
+    smoke_tests: tuple[SmokeTestView, ...]
 
 
 class ScheduledView(msgspec.Struct, frozen=True):
@@ -55,23 +60,22 @@ class ChannelView(msgspec.Struct, frozen=True):
     frozen: str | None
 
 
-def view_channel(
-    product: Product, channel: Channel, revision: int, state: ChannelState, frozen: str | None = None
-) -> ChannelView:
+def view_channel(product: Product, channel: Channel, at: ChannelAt) -> ChannelView:
     """The channel for its users; `earlier` has the newest first."""
+    state = at.state
     return ChannelView(
         product=product,
         channel=channel,
-        revision=revision,
+        revision=at.revision,
         stable=state.stable,
         earlier=state.history[-2::-1],
-        rollout=None if state.rollout is None else _view_rollout(state.rollout),
+        rollout=None if state.rollout is None else _view_rollout(state.rollout, at.smoke),
         scheduled=None if state.scheduled is None else _view_scheduled(state.scheduled),
-        frozen=frozen,
+        frozen=at.frozen,
     )
 
 
-def _view_rollout(rollout: Rollout) -> RolloutView:
+def _view_rollout(rollout: Rollout, smoke: Mapping[str, SmokeOutcome]) -> RolloutView:
     return RolloutView(
         candidate=rollout.candidate,
         author=rollout.author,
@@ -81,6 +85,7 @@ def _view_rollout(rollout: Rollout) -> RolloutView:
         canary_tenants=rollout.plan.canary_tenants,
         stage_since=format_time(rollout.stage_since),
         promoted_at=None if rollout.bakes_until is None else format_time(rollout.bakes_until),
+        smoke_tests=view_tests(rollout.plan.smoke_tests, smoke),
     )
 
 
@@ -95,11 +100,6 @@ def _view_scheduled(scheduled: Scheduled) -> ScheduledView:
 
 def _view_stage(stage: Stage) -> StageView:
     return StageView(name=str(stage), percent=stage.share / 100, bake_seconds=stage.bake_seconds)
-
-
-def format_time(seconds: int) -> str:
-    """Seconds since the epoch as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def draw_channel(console: Console, view: ChannelView) -> None:
@@ -124,3 +124,4 @@ def _draw_rollout(console: Console, rollout: RolloutView) -> None:
     console.print(f"rollout: {rollout.candidate} {rollout.progress}: {walked} > done")
     if rollout.promoted_at is not None:
         console.print(f"promoted by the controller at {rollout.promoted_at}")
+    draw_tests(console, rollout.smoke_tests)

@@ -23,6 +23,7 @@ from headrace.verbs import (
     retire,
     rollout,
     serve,
+    smoke,
     verify,
     who,
     why,
@@ -43,6 +44,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(builders.app, name="builders")
 app.add_typer(rollout.app, name="rollout")
 app.command(epilog=rollout.ROLLBACK_EPILOG)(rollout.rollback)
+app.add_typer(smoke.app, name="smoke")
 app.add_typer(pin.app, name="pin")
 app.add_typer(block.app, name="block")
 app.add_typer(policy.app, name="policy")

@@ -63,7 +63,7 @@ ExpectRevision = Annotated[
 
 BreakGlass = Annotated[
     bool,
-    typer.Option("--break-glass", help="Go through a freeze; needs a --reason, and is audited as such."),
+    typer.Option("--break-glass", help="Go through freezes and past smoke tests; needs a --reason, is audited."),
 ]
 IdempotencyKey = Annotated[
     str | None,

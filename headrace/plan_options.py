@@ -9,6 +9,7 @@ import typer
 
 from bundles.core.names import Product
 from headrace.policy_file import read_policy_file
+from headrace.smoke_options import SmokeGiven
 from release.change import Control
 from release.core.names import Channel
 from release.core.plan import Plan
@@ -40,6 +41,7 @@ class Given(msgspec.Struct, frozen=True):
     bake: str | None
     canary: Sequence[str]
     policy: Path | None
+    smoke: SmokeGiven
 
 
 async def plan_of(given: Given, control: Control, product: Product, channel: Channel) -> Plan:
@@ -49,4 +51,5 @@ async def plan_of(given: Given, control: Control, product: Product, channel: Cha
     )
     rule = first_for(policy.rollout, product, channel) or RolloutRule()
     named = {"stages": given.stages, "bake": given.bake, "canary": tuple(given.canary)}
-    return msgspec.structs.replace(rule, **{name: value for name, value in named.items() if value}).plan()
+    ruled = msgspec.structs.replace(rule, **{name: value for name, value in named.items() if value})
+    return given.smoke.added_to(ruled).plan()

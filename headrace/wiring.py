@@ -31,9 +31,14 @@ from bundles.ports import Store
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.system_clock import SystemClock
 from release.change import Control
+from release.core.signature import MIN_SECRET_BYTES
 from release.ports import Ledger
+from release.smoke import SmokeRunners
 
 STORE_VARIABLE = "HEADRACE_STORE"
+SMOKE_SECRET_VARIABLE = "HEADRACE_SMOKE_SECRET"  # noqa: S105 - its name
+SMOKE_SECRET_FILE_VARIABLE = "HEADRACE_SMOKE_SECRET_FILE"  # noqa: S105 - its name
+SMOKE_TESTS_AT_ONCE = 4
 
 
 def keys(data: Path) -> KeyFiles:
@@ -170,3 +175,33 @@ async def control(data: Path, database: str | None = None) -> AsyncIterator[Cont
             signing_key=signing_key,
             trusted=keys(data).trusted_keys(),
         )
+
+
+def smoke_runners(control: Control) -> SmokeRunners:
+    """Who runs smoke tests: programs and Chromium on this machine, and services by webhook."""
+    from release.adapters.browser_smoke import BrowserSmoke  # few verbs need these, and they are slow to load
+    from release.adapters.chromium import find_chromium
+    from release.adapters.command_smoke import CommandSmoke
+    from release.adapters.webhook_smoke import WebhookSmoke
+
+    return SmokeRunners(
+        command=CommandSmoke(control.builds),
+        webhook=WebhookSmoke(smoke_secret, control.clock),
+        browser=BrowserSmoke(control.builds, find_chromium),
+    )
+
+
+def smoke_secret() -> bytes:
+    """The secret that webhooks are signed with. Raises `Failed` where there is none that can be used."""
+    file = os.environ.get(SMOKE_SECRET_FILE_VARIABLE)
+    try:
+        secret = Path(file).read_bytes() if file else os.environ.get(SMOKE_SECRET_VARIABLE, "").encode()
+    except OSError as error:
+        raise Failed(f"can't read the secret of smoke tests' webhooks in {file}: {error.strerror}") from None
+    secret = secret.strip()
+    if len(secret) < MIN_SECRET_BYTES:
+        raise Failed(
+            f"webhooks are signed with a secret of at least {MIN_SECRET_BYTES} bytes: put one in a file that"
+            f" {SMOKE_SECRET_FILE_VARIABLE} names, or in {SMOKE_SECRET_VARIABLE}"
+        )
+    return secret

@@ -13,6 +13,7 @@ import msgspec
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import ArtifactPath, Product
 from bundles.core.trust import TrustedKeys
+from bundles.core.urls import exact_url
 from bundles.core.version import Range, Version
 from bundles.deltas import read_whole
 from bundles.ports import BuildReader
@@ -21,7 +22,6 @@ from origin.core.answer import Answer, BlobBody
 from origin.core.exported import Entry, Export, MovingName, StaticFile, encode_export, moving_names, needed_now
 from origin.core.request import RequestView
 from origin.core.target import ExactFile, parse_target
-from origin.core.urls import exact_url
 from origin.library import Library
 from origin.ports import Clock, Tree
 from origin.service import Service

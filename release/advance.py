@@ -9,12 +9,15 @@ from bundles.core.names import Product
 from release.change import Author, Control
 from release.core.commands import Begin, Promote
 from release.core.names import Channel
-from release.core.routing import ChannelState, RoutingTable
-from release.rollouts import command_channel
+from release.core.routing import RoutingTable
+from release.rollouts import ChannelAt, command_channel
 from release.snapshot import sync_snapshot
 
-_BAKED = Author(actor="controller", reason="bake time has passed")
-_SCHEDULED = Author(actor="controller", reason="its time has come")
+CONTROLLER = "controller"
+"""The actor of what it does by itself."""
+
+_BAKED = Author(actor=CONTROLLER, reason="bake time has passed")
+_SCHEDULED = Author(actor=CONTROLLER, reason="its time has come")
 
 
 class Advanced(msgspec.Struct, frozen=True):
@@ -23,8 +26,7 @@ class Advanced(msgspec.Struct, frozen=True):
     product: Product
     channel: Channel
     step: str
-    revision: int
-    state: ChannelState
+    now: ChannelAt
 
 
 async def advance(control: Control) -> list[Advanced]:
@@ -40,7 +42,7 @@ async def advance(control: Control) -> list[Advanced]:
             changed = await command_channel(control, product, channel, command, author)
         except Refused:
             continue
-        advanced.append(Advanced(product, channel, step, changed.revision, changed.state))
+        advanced.append(Advanced(product, channel, step, changed))
     return advanced
 
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundles.core.digest import Digest, digest_of
 from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid, Refused
+from bundles.core.manifest import Manifest
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys, check_signer
 from bundles.core.version import Version
@@ -32,7 +33,8 @@ T = TypeVar("T")
 class Author(msgspec.Struct, frozen=True):
     """Who asks for a change and why; with `expected_revision`, only if nothing has changed since that was read.
 
-    With `breaks_glass` the change goes through freezes, which needs a reason and is in the audit trail as such.
+    With `breaks_glass` the change goes through freezes and past smoke tests, which needs a reason and is in the
+    audit trail as such.
     With `key`, an idempotency key of the actor's, the same request is made once, however often it is sent.
     """
 
@@ -158,10 +160,11 @@ class Control(msgspec.Struct, frozen=True):
         await transaction.forget_keys(now - KEY_SECONDS)
         await transaction.save_key_use(KeyUse(author.actor, author.key, _digest(subject, author), revision, now))
 
-    async def require_build(self, product: Product, version: Version) -> None:
-        """Raises `Invalid` for a build that was never published, `Failed` for one whose signature is wrong."""
-        if await load_build(self.builds, self.trusted, product, version) is not None:
-            return
+    async def require_build(self, product: Product, version: Version) -> Manifest:
+        """The build. Raises `Invalid` for one that was never published, `Failed` for a wrong signature."""
+        manifest = await load_build(self.builds, self.trusted, product, version)
+        if manifest is not None:
+            return manifest
         versions = await self.builds.versions(product)
         if versions:
             newest = ", ".join(reversed(versions[-5:]))

@@ -1,19 +1,22 @@
 """What the control plane needs from outside: a ledger of its state, a place for snapshots, and a clock."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from bundles.core.digest import Digest
+from bundles.core.manifest import Manifest
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.audit import Change, Entry, Row
 from release.core.names import Channel
 from release.core.routing import Block, ChannelState, Pin, PinKey, RoutingTable
+from release.core.smoke import SmokeOutcome, SmokeTest
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", bound=SmokeTest, contravariant=True)
 
 Record = tuple[str, Mapping[str, Any]]
 """One row of the ledger's content: its table's name, and its columns."""
@@ -110,6 +113,16 @@ class Transaction(Reading, Protocol):
         """Write a document, new or known; None takes it away."""
         ...
 
+    async def smoke_outcomes(
+        self, product: Product, channel: Channel, candidate: Version
+    ) -> Sequence[SmokeOutcome]:
+        """What came of the smoke tests that were run for a candidate of this channel, oldest first."""
+        ...
+
+    async def add_smoke_outcome(self, product: Product, channel: Channel, outcome: SmokeOutcome) -> None:
+        """Keep an outcome with the revision that this transaction makes."""
+        ...
+
     async def key_use(self, actor: str, key: str) -> KeyUse | None:
         """What an actor has used a key for."""
         ...
@@ -167,6 +180,32 @@ class SnapshotStore(Protocol):
 
     async def replace(self, sealed: bytes) -> None:
         """Put a new snapshot in place of the old one, durably; a reader sees the one or the other."""
+        ...
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """What a smoke test is run on: a build, with the digest of its manifest, on its way to a channel."""
+
+    channel: Channel
+    manifest: Manifest
+    digest: Digest
+
+
+class SmokeResult(msgspec.Struct, frozen=True):
+    """Whether a test passed, why in a line, and what it had to say, neither of them cleaned yet."""
+
+    passed: bool
+    finding: str
+    output: str = ""
+
+
+class SmokeRunner(Protocol[T_contra]):
+    """Runs the smoke tests of one kind."""
+
+    async def run(self, test: T_contra, candidate: Candidate) -> SmokeResult:
+        """The result, soon after the test's timeout at the latest; what the test began has ended by then, also
+        where this is cancelled. Raises `Failed` where the test can't be run at all.
+        """
         ...
 
 

@@ -1,28 +1,34 @@
 """Rollouts and rollbacks: run one command of the state machine on one channel."""
 
 import secrets
+from collections.abc import Mapping
 
 import msgspec
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
-from bundles.core.version import Version
 from release.change import Author, Control, Subject, refuse_retired
 from release.core.audit import document_at
-from release.core.commands import Command, Schedule, Start
+from release.core.commands import Command, Promote, Schedule, Start
 from release.core.names import Channel
 from release.core.routing import ChannelState
+from release.core.smoke import SmokeOutcome, check_entries
 from release.core.transition import Circumstances, transition
 from release.policies import frozen_words, policy_in_force
 from release.ports import Transaction
+from release.smoke import bind_to_proven, smoke_of
 
 
 class ChannelAt(msgspec.Struct, frozen=True):
-    """A channel's state, as it is at a revision of the routing table, and which freeze holds it, in words."""
+    """A channel's state, as it is at a revision of the routing table, and which freeze holds it, in words.
+
+    `smoke` is what last came of each smoke test of its live rollout.
+    """
 
     revision: int
     state: ChannelState
     frozen: str | None
+    smoke: Mapping[str, SmokeOutcome] = {}
 
 
 async def command_channel(
@@ -35,27 +41,31 @@ async def command_channel(
     """
     subject = Subject(type(command).__name__.lower(), product, channel, asked=_without_salt(command))
     place = f"channels/{product}/{channel}"
-    return await control.once(
+    at = await control.once(
         subject,
         author,
         lambda: _command_channel(control, subject, channel, command, author),
         lambda entry: ChannelAt(entry.revision, document_at(entry.after, place, ChannelState), None),
     )
+    async with control.ledger.transaction() as transaction:
+        return msgspec.structs.replace(at, smoke=await smoke_of(transaction, product, channel, at.state))
 
 
 async def _command_channel(
     control: Control, subject: Subject, channel: Channel, command: Command, author: Author
 ) -> ChannelAt:
-    product, candidate = subject.product, _new_candidate(command)
-    if candidate is not None:
-        await control.require_build(product, candidate)
+    product, started = subject.product, _started(command)
+    if started is not None:
+        check_entries(started.plan.smoke_tests, await control.require_build(product, started.candidate))
+    if isinstance(command, Promote) and not author.breaks_glass:
+        command = await bind_to_proven(control, product, channel, command)
     async with control.change(subject, author) as transaction:
         revision = await transaction.revision() + 1
         state = await transaction.channel(product, channel)
-        if state is None and candidate is None:
+        if state is None and started is None:
             raise await _unknown_channel(control, product, channel)
-        if candidate is not None:
-            await refuse_retired(transaction, product, candidate)
+        if started is not None:
+            await refuse_retired(transaction, product, started.candidate)
         around = await _circumstances(control, transaction, product, channel, author)
         changed = transition(state or ChannelState(), command, around)
         await transaction.save_channel(product, channel, changed)
@@ -86,12 +96,13 @@ def _without_salt(command: Command) -> Command:
             return command
 
 
-def _new_candidate(command: Command) -> Version | None:
+def _started(command: Command) -> Start | None:
+    """The rollout that the command begins, now or later."""
     match command:
         case Start():
-            return command.candidate
+            return command
         case Schedule():
-            return command.start.candidate
+            return command.start
         case _:
             return None
 
@@ -102,9 +113,10 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
         state = await transaction.channel(product, channel)
         revision = await transaction.revision()
         policy = await policy_in_force(transaction)
+        smoke = await smoke_of(transaction, product, channel, state)
     if state is None:
         raise await _unknown_channel(control, product, channel)
-    return ChannelAt(revision, state, frozen_words(policy, product, channel, control.clock.now()))
+    return ChannelAt(revision, state, frozen_words(policy, product, channel, control.clock.now()), smoke)
 
 
 async def _unknown_channel(control: Control, product: Product, channel: Channel) -> Invalid:

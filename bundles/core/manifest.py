@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from bundles.core.compress import Encoding
-from bundles.core.digest import Digest, parse_digest
+from bundles.core.digest import Digest, digest_of, parse_digest
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import ArtifactPath, Product, parse_artifact_path, parse_product
 from bundles.core.provenance import Provenance
@@ -115,6 +115,11 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
 def encode_manifest(manifest: Manifest) -> bytes:
     """Canonical JSON: sorted keys, no white space."""
     return msgspec.json.encode(manifest, order="sorted")
+
+
+def manifest_digest(manifest: Manifest) -> Digest:
+    """What names the whole build: the digest of its manifest, whoever signed that."""
+    return digest_of(encode_manifest(manifest))
 
 
 def decode_manifest(payload: bytes, product: Product, version: Version) -> Manifest:

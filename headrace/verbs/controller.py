@@ -11,13 +11,15 @@ import typer
 from bundles.core.errors import HeadraceError
 from bundles.core.names import Product
 from headrace import wiring
-from headrace.channel_view import draw_channel, format_time, view_channel
+from headrace.channel_view import draw_channel, view_channel
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import show
-from release.advance import Advanced, advance
+from headrace.times import format_time
+from release.advance import CONTROLLER, Advanced, advance
 from release.change import Control
 from release.core.routing import Pin
 from release.pins import pins_ending
+from release.smoke import SmokeRun, SmokeRunners, due_runs, run_smoke_test
 
 EPILOG = example("headrace controller --data .headrace")
 
@@ -34,7 +36,8 @@ def controller(
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the release controller: begins what is scheduled, promotes what has baked, mends the snapshot.
+    """Run the release controller: begins what is scheduled, runs smoke tests that have not run, promotes what has
+    baked, mends the snapshot.
 
     Each step is told on stdout, with --json as a JSON document.
     """
@@ -48,6 +51,7 @@ async def _run(data: Path, database: str | None, interval: float, as_json: bool)
             _log.info("controller running", data=str(data))
             group.start_soon(_tick, control, interval, as_json)
             group.start_soon(_warn, control)
+            group.start_soon(_run_smoke_tests, control, wiring.smoke_runners(control), interval)
             async for _ in signals:
                 group.cancel_scope.cancel()
 
@@ -80,7 +84,39 @@ async def _warn(control: Control) -> None:
         await anyio.sleep(_WARN_INTERVAL_SECONDS)
 
 
+async def _run_smoke_tests(control: Control, runners: SmokeRunners, interval: float) -> None:
+    """Run each smoke test that has not run, a few at once; none of them keeps a tick waiting."""
+    free = anyio.Semaphore(wiring.SMOKE_TESTS_AT_ONCE)
+
+    async def run_one(run: SmokeRun) -> None:
+        try:
+            outcome = await run_smoke_test(control, runners, run, CONTROLLER)
+            _log.info("smoke test", **_named(run), passed=outcome.passed, seconds=outcome.seconds)
+        except HeadraceError as error:
+            _log.warning("smoke test not kept", **_named(run), why=str(error))
+        finally:
+            free.release()
+
+    async with anyio.create_task_group() as group:
+        while True:
+            try:
+                with anyio.CancelScope(shield=True):
+                    due = await due_runs(control)
+                for each in due:
+                    await free.acquire()
+                    group.start_soon(run_one, each)
+            except HeadraceError as error:
+                _log.error("smoke tests not looked for", why=str(error))
+            await anyio.sleep(interval)
+
+
+def _named(run: SmokeRun) -> dict[str, str]:
+    candidate = run.rollout.candidate
+    return {"product": run.product, "channel": run.channel, "candidate": candidate, "test": run.test.name}
+
+
 def _tell(advanced: Advanced, as_json: bool) -> None:
-    _log.info(advanced.step, product=advanced.product, channel=advanced.channel, revision=advanced.revision)
-    view = view_channel(advanced.product, advanced.channel, advanced.revision, advanced.state)
+    at = advanced.now
+    _log.info(advanced.step, product=advanced.product, channel=advanced.channel, revision=at.revision)
+    view = view_channel(advanced.product, advanced.channel, at)
     show(view, as_json, lambda console: draw_channel(console, view))

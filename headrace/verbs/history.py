@@ -10,9 +10,9 @@ from rich.table import Table
 
 from bundles.core.names import parse_product
 from headrace import wiring
-from headrace.channel_view import format_time
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, ProductName, example
 from headrace.terminal import show
+from headrace.times import format_time
 from release.core.audit import Entry
 from release.core.names import parse_channel
 from release.trail import read_history

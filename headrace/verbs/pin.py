@@ -10,7 +10,6 @@ from rich.table import Table
 
 from bundles.core.names import parse_product
 from bundles.core.version import Range
-from headrace.channel_view import format_time
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -27,6 +26,7 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
+from headrace.times import format_time
 from headrace.verbs.changes import with_control
 from release.change import Author, Control
 from release.core.freeze import parse_time

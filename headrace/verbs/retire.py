@@ -12,9 +12,9 @@ from bundles.core.names import parse_product
 from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP, Policy, Verdict
 from bundles.core.version import parse_version
 from headrace import wiring
-from headrace.channel_view import format_time
 from headrace.options import DEFAULT_DATA, Actor, AsJson, Data, Database, Reason, actor_or_login, example
 from headrace.terminal import show
+from headrace.times import format_time
 from headrace.verbs.changes import with_control
 from release.change import Author, Control
 from release.core.plan import parse_duration

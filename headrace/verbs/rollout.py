@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bundles.core.names import Product, parse_product
+from bundles.core.names import parse_product
 from bundles.core.version import parse_version
 from headrace.channel_view import ChannelView, draw_channel, view_channel
 from headrace.options import (
@@ -27,13 +27,14 @@ from headrace.options import (
     example,
 )
 from headrace.plan_options import BakeOption, CanaryOption, Given, PolicyOption, StagesOption, plan_of
+from headrace.smoke_options import SmokeBrowser, SmokeCommand, SmokeGiven, SmokeTimeout, SmokeWebhook
 from headrace.terminal import show
 from headrace.verbs.changes import with_control
 from release.change import Author, Control
 from release.core.commands import Abort, Command, Pause, Promote, Resume, Rollback, Schedule, Start
 from release.core.freeze import parse_time
-from release.core.names import STABLE, Channel, parse_channel
-from release.rollouts import ChannelAt, command_channel, new_salt, read_channel
+from release.core.names import STABLE, parse_channel
+from release.rollouts import command_channel, new_salt, read_channel
 
 app = typer.Typer(help="Move a build to tenants, stage by stage.", no_args_is_help=True)
 
@@ -55,6 +56,10 @@ def start(
     supersede: Annotated[
         bool, typer.Option("--supersede", help="Take the place of the rollout that is there, as a hotfix does.")
     ] = False,
+    smoke_browser: SmokeBrowser = None,
+    smoke_command: SmokeCommand = None,
+    smoke_webhook: SmokeWebhook = None,
+    smoke_timeout: SmokeTimeout = None,
     channel: ChannelName = STABLE,
     reason: Reason = "",
     break_glass: BreakGlass = False,
@@ -67,10 +72,11 @@ def start(
 ) -> None:
     """Begin to roll a published build out, at its plan's first stage.
 
-    What the options leave open, the policy in force decides.
+    What the options leave open, the policy in force decides; smoke tests are added to those that it names.
     """
     name, target, candidate = parse_product(product), parse_channel(channel), parse_version(version)
-    given = Given(stages, bake, canary or (), policy)
+    smoke = SmokeGiven(smoke_browser or (), smoke_command or (), smoke_webhook or (), smoke_timeout)
+    given = Given(stages, bake, canary or (), policy, smoke)
     begins_at = None if at is None else parse_time(at, UTC)
     author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
 
@@ -78,7 +84,7 @@ def start(
         plan = await plan_of(given, control, name, target)
         command = Start(candidate=candidate, plan=plan, salt=new_salt(), supersede=supersede)
         later = command if begins_at is None else Schedule(command, begins_at)
-        return _view(name, target, await command_channel(control, name, target, later, author))
+        return view_channel(name, target, await command_channel(control, name, target, later, author))
 
     view = with_control(data, database, change)
     show(view, as_json, lambda console: draw_channel(console, view))
@@ -136,7 +142,7 @@ def status(
     parsed = parse_product(product), parse_channel(channel)
 
     async def look(control: Control) -> ChannelView:
-        return _view(*parsed, await read_channel(control, *parsed))
+        return view_channel(*parsed, await read_channel(control, *parsed))
 
     view = with_control(data, database, look)
     show(view, as_json, lambda console: draw_channel(console, view))
@@ -215,11 +221,7 @@ def _run(
     parsed = parse_product(product), parse_channel(channel)
 
     async def change(control: Control) -> ChannelView:
-        return _view(*parsed, await command_channel(control, *parsed, command, author))
+        return view_channel(*parsed, await command_channel(control, *parsed, command, author))
 
     view = with_control(data, database, change)
     show(view, as_json, lambda console: draw_channel(console, view))
-
-
-def _view(product: Product, channel: Channel, at: ChannelAt) -> ChannelView:
-    return view_channel(product, channel, at.revision, at.state, at.frozen)

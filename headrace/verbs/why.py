@@ -6,7 +6,6 @@ from rich.console import Console
 
 from bundles.core.names import parse_product
 from headrace import wiring
-from headrace.channel_view import format_time
 from headrace.options import (
     DEFAULT_DATA,
     AsJson,
@@ -18,6 +17,7 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
+from headrace.times import format_time
 from release.adapters.system_clock import SystemClock
 from release.core.bucket import format_share, fraction_of
 from release.core.names import PRODUCTION, STABLE, parse_channel, parse_environment, parse_tenant

@@ -8,10 +8,10 @@ from bundles.core.compress import Encoding
 from bundles.core.digest import Digest
 from bundles.core.manifest import Artifact, Manifest
 from bundles.core.names import ArtifactPath
+from bundles.core.urls import exact_url
 from origin.core.dictionary import DCZ, use_as_dictionary
 from origin.core.headers import IMMUTABLE, Headers, cache_tags, representation_headers
 from origin.core.negotiate import choose_coding
-from origin.core.urls import exact_url
 
 
 class PreparedVariant(msgspec.Struct, frozen=True):

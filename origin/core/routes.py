@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import msgspec
 
 from bundles.core.names import Product
+from bundles.core.urls import exact_url
 from bundles.core.version import Version
 from origin.core.common import Common, common_of, tenant_tag
 from origin.core.faults import gone, not_found, unavailable
 from origin.core.prepared import FileLink
 from origin.core.target import ExactFile, MovingFile, TenantFile, TenantResolution
-from origin.core.urls import exact_url
 from release.core.names import STABLE, Environment, Tenant
 from release.core.resolve import Passed, Reason, Resolution, resolve_channel, resolve_range, resolve_tenant
 from release.core.routing import ProductRoutes, RoutingTable

@@ -1,14 +1,8 @@
-"""The URL paths that name a build's files."""
+"""The URL pattern that names a file in every build."""
 
 from urllib.parse import quote
 
 from bundles.core.names import ArtifactPath, Product
-from bundles.core.version import Version
-
-
-def exact_url(product: Product, version: Version, path: ArtifactPath) -> str:
-    """The URL path that names these bytes for ever."""
-    return quote(f"/{product}@{version}/{path}", safe="/@")
 
 
 def any_version_url(product: Product, path: ArtifactPath) -> str:

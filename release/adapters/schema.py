@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest step in `migrations`; written here too, so that most starts need not load alembic."""
 
 metadata = MetaData()
@@ -65,4 +65,13 @@ keys = Table(
     Column("request", String, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+smoke_outcomes = Table(
+    "smoke_outcomes",
+    metadata,
+    Column("product", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("candidate", String, nullable=False),
+    Column("outcome", Text, nullable=False),
 )

@@ -1,6 +1,6 @@
 """One change of the ledger's content, in SQL."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ from release.core.audit import Change, Entry, Row, open_row, seal_entry
 from release.core.codec import decode_document, encode_document
 from release.core.names import Channel, Environment, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey
+from release.core.smoke import SmokeOutcome
 from release.ports import KeyUse, Kind, Record
 
 _ROWS_AT_A_TIME = 500
@@ -97,6 +98,24 @@ class SqlTransaction(SqlReading):
     async def save_document(self, kind: Kind[T], name: str, document: T | None) -> None:
         """Write a document, new or known; None takes it away."""
         await self._replace(schema.documents, document, kind=kind.name, name=name)
+
+    async def smoke_outcomes(
+        self, product: Product, channel: Channel, candidate: Version
+    ) -> Sequence[SmokeOutcome]:
+        """What came of the smoke tests that were run for a candidate of this channel, oldest first."""
+        table = schema.smoke_outcomes
+        query = select(table.c.outcome).filter_by(product=product, channel=channel, candidate=candidate)
+        documents = await self._connection.scalars(query.order_by(table.c.revision))
+        return [decode_document(document, SmokeOutcome) for document in documents]
+
+    async def add_smoke_outcome(self, product: Product, channel: Channel, outcome: SmokeOutcome) -> None:
+        """Keep an outcome with the revision that this transaction makes."""
+        key = {"product": product, "channel": channel}
+        revision = await self.revision() + 1
+        document = encode_document(outcome).decode()
+        values = {**key, "revision": revision, "candidate": outcome.candidate, "outcome": document}
+        await self._connection.execute(insert(schema.smoke_outcomes).values(values))
+        self._note(schema.smoke_outcomes, {**key, "revision": str(revision)}, None, after=outcome)
 
     async def key_use(self, actor: str, key: str) -> KeyUse | None:
         """What an actor has used a key for."""

@@ -11,6 +11,7 @@ import msgspec
 from bundles.core.errors import Invalid
 from release.core.bucket import WHOLE, BasisPoints, format_share, parse_share
 from release.core.names import Tenant, parse_tenant
+from release.core.smoke import AnySmokeTest, check_tests
 
 DONE = "done"
 DEFAULT_STAGES = "staging,canary,5,25,50,100"
@@ -53,10 +54,11 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, dict=True):
-    """A rollout's stages, in order, and the tenants that its canary names."""
+    """A rollout's stages, in order, the tenants that its canary names, and what must pass in staging."""
 
     stages: tuple[Stage, ...]
     canary_tenants: tuple[Tenant, ...] = ()
+    smoke_tests: tuple[AnySmokeTest, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.stages) <= MAX_STAGES:
@@ -77,6 +79,9 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
             parse_tenant(tenant)
         if self.canary_tenants and StageKind.CANARY not in kinds:
             raise Invalid("canary tenants are named, but the plan has no canary stage")
+        check_tests(self.smoke_tests)
+        if self.smoke_tests and StageKind.STAGING not in kinds:
+            raise Invalid("smoke tests are named, but the plan has no staging stage for them to pass in")
 
     @cached_property
     def canary(self) -> frozenset[Tenant]:
@@ -92,7 +97,12 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         return names.index(wanted)
 
 
-def parse_plan(stages: str, canary_tenants: Sequence[str], bake: str | None) -> Plan:
+def parse_plan(
+    stages: str,
+    canary_tenants: Sequence[str],
+    bake: str | None,
+    smoke_tests: tuple[AnySmokeTest, ...] = (),
+) -> Plan:
     """A plan from its text: comma-separated `staging`, `canary` and percentages, each with `@DURATION` for a
     bake time of its own; `bake` is that of all others. A canary is the tenants named, or else 1% by bucket.
     """
@@ -101,6 +111,7 @@ def parse_plan(stages: str, canary_tenants: Sequence[str], bake: str | None) -> 
     return Plan(
         stages=tuple(_parse_stage(text.strip(), canary_share, bake) for text in stages.split(",")),
         canary_tenants=tenants,
+        smoke_tests=smoke_tests,
     )
 
 

@@ -8,10 +8,12 @@ from bundles.core.names import Product
 from release.core.freeze import Freeze
 from release.core.names import Channel
 from release.core.pins import PinRule
-from release.core.plan import DEFAULT_STAGES, Plan, parse_plan
+from release.core.plan import DEFAULT_STAGES, Plan, parse_duration, parse_plan
 from release.core.scope import Scoped
+from release.core.smoke import parse_smoke_tests
 
 MAX_RULES = 200
+DEFAULT_TIMEOUT = "60s"
 
 Rule = TypeVar("Rule", bound=Scoped)
 
@@ -22,13 +24,19 @@ class RolloutRule(Scoped, frozen=True, kw_only=True):
     stages: str = DEFAULT_STAGES
     bake: str | None = None
     canary: tuple[str, ...] = ()
+    smoke_browser: tuple[str, ...] = ()
+    smoke_command: tuple[str, ...] = ()
+    smoke_webhook: tuple[str, ...] = ()
+    smoke_timeout: str = DEFAULT_TIMEOUT
 
     def __post_init__(self) -> None:
         self.plan()
 
     def plan(self) -> Plan:
         """The plan that it comes to. Raises `Invalid`."""
-        return parse_plan(self.stages, self.canary, self.bake)
+        seconds = parse_duration(self.smoke_timeout)
+        tests = parse_smoke_tests(self.smoke_browser, self.smoke_command, self.smoke_webhook, seconds)
+        return parse_plan(self.stages, self.canary, self.bake, tests)
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

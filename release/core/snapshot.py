@@ -2,23 +2,44 @@
 origin before it adopts: what the one lets pass, the other can load.
 """
 
+from typing import TypeVar
+
 import msgspec
+from msgspec.structs import replace
 
 from bundles.core.errors import Failed
 from bundles.core.names import parse_product
 from bundles.core.version import parse_version
 from release.core.codec import decode_document, encode_document
 from release.core.names import parse_channel
-from release.core.routing import RoutingTable, parse_pin_key
+from release.core.routing import ChannelState, Rollout, RoutingTable, Scheduled, parse_pin_key
 
 PAYLOAD_TYPE = "application/vnd.headrace.routing.v1+json"
 MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024
 MAX_SEALED_BYTES = MAX_SNAPSHOT_BYTES * 4 // 3 + 64 * 1024  # base64 makes four bytes of three
 
 
+Rolled = TypeVar("Rolled", Rollout | None, Scheduled | None)
+
+
 def encode_table(table: RoutingTable) -> bytes:
-    """Canonical JSON: sorted keys, no white space."""
-    return encode_document(table)
+    """Canonical JSON: sorted keys, no white space. Smoke tests are left out: they are no origin's business."""
+    products = {
+        product: replace(routes, channels={name: _for_origins(state) for name, state in routes.channels.items()})
+        for product, routes in table.products.items()
+    }
+    return encode_document(replace(table, products=products))
+
+
+def _for_origins(state: ChannelState) -> ChannelState:
+    return replace(state, rollout=_untested(state.rollout), scheduled=_untested(state.scheduled))
+
+
+def _untested(rolled: Rolled) -> Rolled:
+    """The same, live or scheduled, without the smoke tests of its plan."""
+    if rolled is None or not rolled.plan.smoke_tests:
+        return rolled
+    return replace(rolled, plan=replace(rolled.plan, smoke_tests=()))
 
 
 def decode_table(payload: bytes) -> RoutingTable:

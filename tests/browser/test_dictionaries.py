@@ -42,7 +42,7 @@ def test_a_browser_that_holds_the_older_build_loads_the_newer_one_as_a_delta(tmp
         # Another site than the page's, as an SDK's host is.
         host = process.url.replace("127.0.0.1", "localhost")
         arguments = [host, SCRIPT[0], [SCRIPT[1], "/t/acme/sdk/sdk.js"], artifact["integrity"]]
-        report = run_in_browser(VISIT.replace("ARGUMENTS", json.dumps(arguments)), tmp_path / "profile")
+        report = run_in_browser(VISIT.replace("ARGUMENTS", json.dumps(arguments)))
     assert report.get("fault") is None, report
     assert report["secure"]
     assert report["older"]["coding"] == "br"

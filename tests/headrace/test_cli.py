@@ -28,6 +28,8 @@ VERBS = [
     ["rollout", "resume"],
     ["rollout", "abort"],
     ["rollback"],
+    ["smoke", "run"],
+    ["smoke", "show"],
     ["pin", "set"],
     ["pin", "list"],
     ["pin", "clear"],

@@ -88,8 +88,8 @@ async def test_the_controller_waits_until_a_freeze_is_over(control: Control) -> 
     assert await advance(at(noon, NOON + 7_200)) == []
     [promoted] = await advance(at(noon, NOON + 3 * 86_400))
     assert promoted.step == "promoted"
-    assert promoted.state.rollout is not None
-    assert promoted.state.rollout.stage_index == 1
+    assert promoted.now.state.rollout is not None
+    assert promoted.now.state.rollout.stage_index == 1
 
 
 async def test_a_scheduled_rollout_begins_when_its_time_has_come_and_no_freeze_holds_it(control: Control) -> None:
@@ -101,8 +101,8 @@ async def test_a_scheduled_rollout_begins_when_its_time_has_come_and_no_freeze_h
     assert await advance(at(noon, NOON + 60)) == []
     [begun] = await advance(at(noon, NOON + 3 * 86_400))
     assert begun.step == "begun"
-    assert begun.state.rollout is not None
-    assert (begun.state.rollout.candidate, begun.state.rollout.author) == (TWO, "sam")
+    assert begun.now.state.rollout is not None
+    assert (begun.now.state.rollout.candidate, begun.now.state.rollout.author) == (TWO, "sam")
     assert await advance(at(noon, NOON + 3 * 86_400)) == []
 
 
