@@ -18,7 +18,7 @@ class SentAnswer:
     `each_time` is to be called for each.
     """
 
-    __slots__ = ("each_time", "fields", "rest", "size", "status_line", "until")
+    __slots__ = ("each_time", "fields", "is_in_use", "rest", "size", "status_line", "until")
 
     def __init__(
         self, status_line: bytes, fields: bytes, rest: bytes, until: float, each_time: Callable[[], None]
@@ -29,12 +29,14 @@ class SentAnswer:
         self.until = until
         self.each_time = each_time
         self.size = len(fields) + len(rest)
+        self.is_in_use = False
 
 
 class Memo:
-    """The answers that were asked for most recently, of the routing table in force alone.
+    """The answers that are asked for, of the routing table in force alone.
 
-    `budget` is the most bytes that they take in all; of 0, none is kept.
+    `budget` is the most bytes that they take in all; of 0, none is kept. Who goes is found as by a clock's hand
+    (second chance): to ask for an answer sets a mark in it and touches no other, however many there are.
     """
 
     def __init__(self, budget: int) -> None:
@@ -60,7 +62,7 @@ class Memo:
         if answer.until != math.inf and answer.until <= clock():
             self._drop(key)
             return None
-        self._answers.move_to_end(key)
+        answer.is_in_use = True
         return answer
 
     def keep(self, key: RequestKey, answer: SentAnswer, generation: int) -> None:
@@ -70,16 +72,25 @@ class Memo:
             return
         if key in self._answers:
             self._drop(key)
+        while self._bytes + size > self.budget or len(self._answers) == _MAX_ANSWERS:
+            self._make_room()
         self._answers[key] = answer
         self._bytes += size
-        while self._bytes > self.budget or len(self._answers) > _MAX_ANSWERS:
-            self._drop(next(iter(self._answers)))
 
     def forget(self) -> None:
         """Begin anew: another routing table is in force."""
         self.generation += 1
         self._answers.clear()
         self._bytes = 0
+
+    def _make_room(self) -> None:
+        """Drop the answer that has been here longest, or let it stay another round if it was asked for since."""
+        key, answer = next(iter(self._answers.items()))
+        if answer.is_in_use:
+            answer.is_in_use = False
+            self._answers.move_to_end(key)
+        else:
+            self._drop(key)
 
     def _drop(self, key: RequestKey) -> None:
         self._bytes -= _size(key, self._answers.pop(key))
