@@ -10,7 +10,7 @@ from bundles.core.version import Version
 from headrace.smoke_view import SmokeTestView, draw_tests, view_tests
 from headrace.times import format_time
 from release.core.names import Channel, Tenant
-from release.core.plan import Stage
+from release.core.plan import Plan, Stage
 from release.core.routing import Progress, Rollout, Scheduled
 from release.core.smoke import SmokeOutcome
 from release.rollouts import ChannelAt
@@ -29,10 +29,13 @@ class RolloutView(msgspec.Struct, frozen=True):
 
     candidate: Version
     author: str
+    approved_by: str | None
     progress: Progress
     stage: int
     stages: tuple[StageView, ...]
     canary_tenants: tuple[Tenant, ...]
+    first: tuple[str, ...]
+    last: tuple[str, ...]
     stage_since: str
     promoted_at: str | None
     smoke_tests: tuple[SmokeTestView, ...]
@@ -58,6 +61,7 @@ class ChannelView(msgspec.Struct, frozen=True):
     rollout: RolloutView | None
     scheduled: ScheduledView | None
     frozen: str | None
+    waits_for_approval: bool
 
 
 def view_channel(product: Product, channel: Channel, at: ChannelAt) -> ChannelView:
@@ -72,6 +76,7 @@ def view_channel(product: Product, channel: Channel, at: ChannelAt) -> ChannelVi
         rollout=None if state.rollout is None else _view_rollout(state.rollout, at.smoke),
         scheduled=None if state.scheduled is None else _view_scheduled(state.scheduled),
         frozen=at.frozen,
+        waits_for_approval=at.waits_for_approval,
     )
 
 
@@ -79,14 +84,24 @@ def _view_rollout(rollout: Rollout, smoke: Mapping[str, SmokeOutcome]) -> Rollou
     return RolloutView(
         candidate=rollout.candidate,
         author=rollout.author,
+        approved_by=rollout.approved_by,
         progress=rollout.progress,
         stage=rollout.stage_index,
         stages=tuple(_view_stage(stage) for stage in rollout.plan.stages),
         canary_tenants=rollout.plan.canary_tenants,
+        first=tuple(str(condition) for condition in rollout.plan.targeting.first),
+        last=_view_last(rollout.plan),
         stage_since=format_time(rollout.stage_since),
         promoted_at=None if rollout.bakes_until is None else format_time(rollout.bakes_until),
         smoke_tests=view_tests(rollout.plan.smoke_tests, smoke),
     )
+
+
+def _view_last(plan: Plan) -> tuple[str, ...]:
+    """Who is held back, and until which stage, as it is written for `rollout start --last`."""
+    names = plan.stage_names
+    held = [(str(each.condition), each.until) for each in plan.targeting.last]
+    return tuple(f"{who}@{names[until]}" for who, until in [*held, *plan.targeting.held_tenants.items()])
 
 
 def _view_scheduled(scheduled: Scheduled) -> ScheduledView:
@@ -113,6 +128,8 @@ def draw_channel(console: Console, view: ChannelView) -> None:
         _draw_rollout(console, view.rollout)
     if view.scheduled is not None:
         console.print(f"scheduled: {view.scheduled.candidate} begins at {view.scheduled.at}")
+    if view.waits_for_approval:
+        console.print("waits for an approval, by someone else than its author")
     if view.frozen is not None:
         console.print(view.frozen)
 
@@ -122,6 +139,9 @@ def _draw_rollout(console: Console, rollout: RolloutView) -> None:
         f"({stage.name})" if place == rollout.stage else stage.name for place, stage in enumerate(rollout.stages)
     )
     console.print(f"rollout: {rollout.candidate} {rollout.progress}: {walked} > done")
+    for words, who in (("first", rollout.first), ("held back", rollout.last)):
+        if who:
+            console.print(f"{words}: {', '.join(who)}")
     if rollout.promoted_at is not None:
         console.print(f"promoted by the controller at {rollout.promoted_at}")
     draw_tests(console, rollout.smoke_tests)

@@ -16,6 +16,7 @@ from headrace.verbs import (
     history,
     keys,
     pin,
+    plan,
     policy,
     provenance,
     publish,
@@ -24,6 +25,7 @@ from headrace.verbs import (
     rollout,
     serve,
     smoke,
+    tenant,
     verify,
     who,
     why,
@@ -48,6 +50,8 @@ app.add_typer(smoke.app, name="smoke")
 app.add_typer(pin.app, name="pin")
 app.add_typer(block.app, name="block")
 app.add_typer(policy.app, name="policy")
+app.add_typer(tenant.app, name="tenant")
+app.command(epilog=plan.EPILOG, context_settings=plan.CONTEXT)(plan.plan)
 app.command(epilog=retire.EPILOG)(retire.retire)
 app.command(epilog=why.EPILOG)(why.why)
 app.command(epilog=who.EPILOG)(who.who)

@@ -63,7 +63,10 @@ ExpectRevision = Annotated[
 
 BreakGlass = Annotated[
     bool,
-    typer.Option("--break-glass", help="Go through freezes and past smoke tests; needs a --reason, is audited."),
+    typer.Option(
+        "--break-glass",
+        help="Go through freezes, past smoke tests and without approval; needs a --reason, is audited.",
+    ),
 ]
 IdempotencyKey = Annotated[
     str | None,

@@ -26,13 +26,13 @@ class Advanced(msgspec.Struct, frozen=True):
     product: Product
     channel: Channel
     step: str
-    now: ChannelAt
+    at: ChannelAt
 
 
 async def advance(control: Control) -> list[Advanced]:
     """Begin each scheduled rollout whose time has come, and promote each that has baked, by one stage.
 
-    One that a person changed meanwhile is left alone; one that may not go on, as in a freeze, waits.
+    One that a person changed meanwhile is left alone; one that may not go on, in a freeze or unapproved, waits.
     """
     table = await sync_snapshot(control.ledger, control.snapshots, control.signing_key, control.trusted)
     advanced = []

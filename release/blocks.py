@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from bundles.core.version import Version
@@ -11,7 +9,6 @@ from release.change import Author, Control, Subject
 from release.core.moves import Move, known_askers, moves
 from release.core.names import STABLE
 from release.core.routing import Block
-from release.reading import routes_of
 
 
 async def set_block(control: Control, product: Product, version: Version, author: Author) -> list[Move]:
@@ -26,10 +23,11 @@ async def set_block(control: Control, product: Product, version: Version, author
     async def act() -> list[Move]:
         await control.require_build(product, version)
         async with control.change(subject, author) as transaction:
-            before = await routes_of(transaction, product)
+            before = await transaction.table()
             await transaction.save_block(product, version, block)
-        after = msgspec.structs.replace(before, blocks={**before.blocks, version: block})
-        return moves(before, after, known_askers(before, ()), STABLE, control.clock.now())
+            after = await transaction.table()
+        askers = known_askers(before, product, ())
+        return moves(before, after, product, STABLE, askers, control.clock.now())
 
     return await control.once(subject, author, act, lambda _: [])
 

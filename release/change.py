@@ -17,7 +17,7 @@ from bundles.load import load_build
 from bundles.ports import Store
 from release.core.audit import Change, Entry
 from release.core.codec import encode_document
-from release.core.routing import MAX_REASON_LENGTH
+from release.core.routing import MAX_REASON_LENGTH, RoutingTable
 from release.ports import Clock, KeyUse, Ledger, SnapshotStore, Transaction
 from release.snapshot import sync_snapshot
 
@@ -33,8 +33,8 @@ T = TypeVar("T")
 class Author(msgspec.Struct, frozen=True):
     """Who asks for a change and why; with `expected_revision`, only if nothing has changed since that was read.
 
-    With `breaks_glass` the change goes through freezes and past smoke tests, which needs a reason and is in the
-    audit trail as such.
+    With `breaks_glass` the change goes through freezes, past smoke tests and without approval, which needs a
+    reason and is in the audit trail as such.
     With `key`, an idempotency key of the actor's, the same request is made once, however often it is sent.
     """
 
@@ -85,8 +85,20 @@ class Repeated(Exception):
         self.entry = entry
 
 
+class Previewed(Exception):
+    """A change that was tried and not made: the routing table as it is, and as it would be."""
+
+    def __init__(self, before: RoutingTable, after: RoutingTable) -> None:
+        super().__init__("the change was only tried")
+        self.before = before
+        self.after = after
+
+
 class Control(msgspec.Struct, frozen=True):
-    """The real parts that the control plane's use cases work with."""
+    """The real parts that the control plane's use cases work with.
+
+    In a preview each change is made as ever, until just before it would be recorded; then it raises `Previewed`.
+    """
 
     ledger: Ledger
     snapshots: SnapshotStore
@@ -94,6 +106,7 @@ class Control(msgspec.Struct, frozen=True):
     clock: Clock
     signing_key: Ed25519PrivateKey
     trusted: TrustedKeys
+    is_preview: bool = False
 
     @asynccontextmanager
     async def change(self, subject: Subject, author: Author) -> AsyncIterator[Transaction]:
@@ -108,7 +121,10 @@ class Control(msgspec.Struct, frozen=True):
         async with self.ledger.transaction() as transaction:
             await self._check_key(transaction, subject, author)
             await _check_revision(transaction, author)
+            before = await transaction.table() if self.is_preview else None
             yield transaction
+            if before is not None:
+                raise Previewed(before, await transaction.table())
             revision = await transaction.record(
                 Change(
                     at=self.clock.now(),

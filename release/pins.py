@@ -9,6 +9,8 @@ from bundles.core.names import Product
 from bundles.core.version import Range, Version
 from release.change import Author, Control, Subject, refuse_retired
 from release.core.audit import document_at
+from release.core.moves import resolve_in
+from release.core.names import STABLE
 from release.core.pins import (
     PinnedBuild,
     check_pin,
@@ -18,11 +20,9 @@ from release.core.pins import (
     releases_behind,
     warnings,
 )
-from release.core.resolve import resolve_tenant
 from release.core.routing import Pin, PinKey, ProductRoutes
 from release.policies import policy_in_force
 from release.ports import Transaction
-from release.reading import routes_of
 
 
 class WatchedPin(msgspec.Struct, frozen=True):
@@ -64,9 +64,8 @@ async def set_pin(control: Control, product: Product, key: PinKey, pin: Pin, aut
 
 async def present_build(control: Control, product: Product, key: PinKey) -> Range:
     """What to pin a tenant to that shall stay where it is. Raises `Invalid` where it gets no build."""
-    async with control.ledger.transaction() as transaction:
-        routes = await routes_of(transaction, product)
-    resolution = resolve_tenant(routes, key.tenant, key.environment, now=control.clock.now())
+    table = await control.ledger.table()
+    resolution = resolve_in(table, product, STABLE, key, control.clock.now())
     if resolution.build is None:
         raise Invalid(f"{key.tenant} gets no build of {product} that it could be held at: name one")
     return Range(resolution.build)
@@ -97,7 +96,7 @@ async def clear_pin(
 async def list_pins(control: Control, product: Product) -> Mapping[str, WatchedPin]:
     """The product's pins by `tenant~environment`. Raises `Invalid` for an unknown product."""
     async with control.ledger.transaction() as transaction:
-        routes = await routes_of(transaction, product)
+        routes = (await transaction.table()).routes(product)
         rule = (await policy_in_force(transaction)).pin_rule(product)
     published_at = await control.builds.published_at(product)
     if not routes.pins and not published_at:

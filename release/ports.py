@@ -29,6 +29,10 @@ class Kind(msgspec.Struct, Generic[T], frozen=True):
     type: type[T]
 
 
+TENANTS = Kind("tenant", dict[str, str])
+"""What is known of tenants, by their ids; a part of the routing table."""
+
+
 class KeyUse(msgspec.Struct, frozen=True):
     """For which request an actor has used an idempotency key, and which revision that made.
 
@@ -107,6 +111,10 @@ class Transaction(Reading, Protocol):
 
     async def document(self, kind: Kind[T], name: str) -> T | None:
         """A document by its name."""
+        ...
+
+    async def documents(self, kind: Kind[T]) -> Mapping[str, T]:
+        """All documents of a kind, by their names."""
         ...
 
     async def save_document(self, kind: Kind[T], name: str, document: T | None) -> None:

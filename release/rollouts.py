@@ -20,15 +20,22 @@ from release.smoke import bind_to_proven, smoke_of
 
 
 class ChannelAt(msgspec.Struct, frozen=True):
-    """A channel's state, as it is at a revision of the routing table, and which freeze holds it, in words.
+    """A channel's state, as it is at a revision of the routing table, and what holds it.
 
-    `smoke` is what last came of each smoke test of its live rollout.
+    `frozen` says which freeze does; `needs_approval` is true for a channel of two people; `smoke` is what last
+    came of each smoke test of its live rollout.
     """
 
     revision: int
     state: ChannelState
-    frozen: str | None
+    frozen: str | None = None
+    needs_approval: bool = False
     smoke: Mapping[str, SmokeOutcome] = {}
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """True where a live rollout needs an approval and has none."""
+        return self.needs_approval and self.state.rollout is not None and self.state.rollout.approved_by is None
 
 
 async def command_channel(
@@ -45,7 +52,7 @@ async def command_channel(
         subject,
         author,
         lambda: _command_channel(control, subject, channel, command, author),
-        lambda entry: ChannelAt(entry.revision, document_at(entry.after, place, ChannelState), None),
+        lambda entry: ChannelAt(entry.revision, document_at(entry.after, place, ChannelState)),
     )
     async with control.ledger.transaction() as transaction:
         return msgspec.structs.replace(at, smoke=await smoke_of(transaction, product, channel, at.state))
@@ -69,7 +76,7 @@ async def _command_channel(
         around = await _circumstances(control, transaction, product, channel, author)
         changed = transition(state or ChannelState(), command, around)
         await transaction.save_channel(product, channel, changed)
-    return ChannelAt(revision, changed, around.frozen)
+    return ChannelAt(revision, changed, around.frozen, around.needs_approval)
 
 
 async def _circumstances(
@@ -82,6 +89,7 @@ async def _circumstances(
         blocked=await transaction.blocks(product),
         actor=author.actor,
         frozen=None if author.breaks_glass else frozen_words(policy, product, channel, now),
+        needs_approval=policy.needs_approval(product, channel) and not author.breaks_glass,
     )
 
 
@@ -116,7 +124,8 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
         smoke = await smoke_of(transaction, product, channel, state)
     if state is None:
         raise await _unknown_channel(control, product, channel)
-    return ChannelAt(revision, state, frozen_words(policy, product, channel, control.clock.now()), smoke)
+    frozen = frozen_words(policy, product, channel, control.clock.now())
+    return ChannelAt(revision, state, frozen, policy.needs_approval(product, channel), smoke)
 
 
 async def _unknown_channel(control: Control, product: Product, channel: Channel) -> Invalid:

@@ -44,9 +44,10 @@ async def explain(
 ) -> Explanation:
     """The resolution as an origin makes it. Raises `Invalid` where nothing of the product was released."""
     table, routes = await _routes(snapshots, trusted, product)
+    about = table.about(tenant)
     return Explanation(
         revision=table.revision,
-        resolution=resolve_tenant(routes, tenant, environment, channel, now=clock.now()),
+        resolution=resolve_tenant(routes, tenant, environment, channel, now=clock.now(), about=about),
         pin=routes.pins.get(str(PinKey(tenant, environment))),
         channel=routes.channels.get(channel, ChannelState()),
     )
@@ -62,9 +63,10 @@ async def find_holders(
     tenants: Collection[Tenant],
 ) -> Held:
     """Who gets a build, of these tenants and those that the routing table names. Raises as `explain` does."""
-    table, routes = await _routes(snapshots, trusted, product)
-    askers = known_askers(routes, tenants)
-    return Held(table.revision, len(askers), holders(routes, version, askers, channel, clock.now()))
+    table, _ = await _routes(snapshots, trusted, product)
+    askers = known_askers(table, product, tenants)
+    found = holders(table, product, version, channel, askers, clock.now())
+    return Held(table.revision, len(askers), found)
 
 
 async def _routes(

@@ -116,7 +116,7 @@ def _named(run: SmokeRun) -> dict[str, str]:
 
 
 def _tell(advanced: Advanced, as_json: bool) -> None:
-    at = advanced.now
+    at = advanced.at
     _log.info(advanced.step, product=advanced.product, channel=advanced.channel, revision=at.revision)
     view = view_channel(advanced.product, advanced.channel, at)
     show(view, as_json, lambda console: draw_channel(console, view))

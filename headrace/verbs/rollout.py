@@ -26,12 +26,21 @@ from headrace.options import (
     actor_or_login,
     example,
 )
-from headrace.plan_options import BakeOption, CanaryOption, Given, PolicyOption, StagesOption, plan_of
+from headrace.plan_options import (
+    BakeOption,
+    CanaryOption,
+    FirstOption,
+    Given,
+    LastOption,
+    PolicyOption,
+    StagesOption,
+    rule_of,
+)
 from headrace.smoke_options import SmokeBrowser, SmokeCommand, SmokeGiven, SmokeTimeout, SmokeWebhook
 from headrace.terminal import show
 from headrace.verbs.changes import with_control
 from release.change import Author, Control
-from release.core.commands import Abort, Command, Pause, Promote, Resume, Rollback, Schedule, Start
+from release.core.commands import Abort, Approve, Command, Pause, Promote, Resume, Rollback, Schedule, Start
 from release.core.freeze import parse_time
 from release.core.names import STABLE, parse_channel
 from release.rollouts import command_channel, new_salt, read_channel
@@ -48,6 +57,8 @@ def start(
     stages: StagesOption = None,
     canary: CanaryOption = None,
     bake: BakeOption = None,
+    first: FirstOption = None,
+    last: LastOption = None,
     policy: PolicyOption = None,
     at: Annotated[
         str | None,
@@ -76,13 +87,13 @@ def start(
     """
     name, target, candidate = parse_product(product), parse_channel(channel), parse_version(version)
     smoke = SmokeGiven(smoke_browser or (), smoke_command or (), smoke_webhook or (), smoke_timeout)
-    given = Given(stages, bake, canary or (), policy, smoke)
+    given = Given(stages, bake, canary or (), first or (), last or (), policy, smoke)
     begins_at = None if at is None else parse_time(at, UTC)
     author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
 
     async def change(control: Control) -> ChannelView:
-        plan = await plan_of(given, control, name, target)
-        command = Start(candidate=candidate, plan=plan, salt=new_salt(), supersede=supersede)
+        rule = await rule_of(given, control, name, target)
+        command = Start(candidate, rule.plan(), rule.salt or new_salt(), supersede)
         later = command if begins_at is None else Schedule(command, begins_at)
         return view_channel(name, target, await command_channel(control, name, target, later, author))
 
@@ -110,6 +121,25 @@ def promote(
     """Go to the next stage; after the last one, the candidate is the stable build."""
     author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
     _run(product, channel, Promote(to=to), author, data, database, as_json)
+
+
+@app.command(epilog=example("headrace rollout approve posthog-js 1.4.2"))
+def approve(
+    product: ProductName,
+    version: VersionText,
+    channel: ChannelName = STABLE,
+    reason: Reason = "",
+    actor: Actor = None,
+    expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a candidate out of staging, where the policy asks for someone else than the rollout's author."""
+    command = Approve(parse_version(version))
+    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
+    _run(product, channel, command, author, data, database, as_json)
 
 
 @app.command(epilog=example("headrace rollout resume posthog-js"))

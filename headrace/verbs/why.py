@@ -32,6 +32,7 @@ _PASSED = {
     Passed.PIN_UNSATISFIABLE: "no released build is in its pin's range",
     Passed.CANDIDATE_BLOCKED: "the candidate is blocked",
     Passed.STABLE_BLOCKED: "the stable build is blocked",
+    Passed.HELD_BACK: "the rollout holds it back until a later stage",
 }
 
 
@@ -99,6 +100,8 @@ def _rule(explanation: Explanation) -> str:
             return f"opted in to candidates by {pin.author}" + (f": {pin.reason}" if pin.reason else "")
         case Reason.STAGING:
             return "a staging environment gets the candidate from a rollout's start"
+        case Reason.FIRST:
+            return "the rollout reaches it first, by what is known of it"
         case Reason.CANARY:
             return "a canary tenant of the rollout"
         case Reason.COHORT if stage is not None:

@@ -13,7 +13,7 @@ from origin.core.common import Common, common_of, tenant_tag
 from origin.core.faults import gone, not_found, unavailable
 from origin.core.prepared import FileLink
 from origin.core.target import ExactFile, MovingFile, TenantFile, TenantResolution
-from release.core.names import STABLE, Environment, Tenant
+from release.core.names import Environment, Tenant
 from release.core.resolve import Passed, Reason, Resolution, resolve_channel, resolve_range, resolve_tenant
 from release.core.routing import ProductRoutes, RoutingTable
 
@@ -57,9 +57,9 @@ def refuse_withdrawn(table: RoutingTable | None, target: ExactFile) -> None:
 
 def redirect(table: RoutingTable | None, target: MovingFile | TenantFile, now: int) -> Redirect:
     """Where a moving URL points now. Raises 404 for what resolves to nothing, 503 before the first snapshot."""
-    routes = _routes(table, target.product)
     if isinstance(target, TenantFile):
-        return _tenant_redirect(routes, target, now)
+        return _tenant_redirect(table, target, now)
+    routes = _routes(_known(table), target.product)
     if target.channel is not None and target.channel in routes.channels:
         resolved = resolve_channel(routes, target.channel)
         tags: tuple[str, ...] = (f"product:{target.product}", f"channel:{target.product}/{target.channel}")
@@ -73,8 +73,7 @@ def redirect(table: RoutingTable | None, target: MovingFile | TenantFile, now: i
 
 def resolution(table: RoutingTable | None, target: TenantResolution, now: int) -> tuple[Version, Resolution]:
     """The build that a tenant gets, and the whole resolution. Raises as `redirect` does."""
-    routes = _routes(table, target.product)
-    resolved = resolve_tenant(routes, target.tenant, target.environment, STABLE, now=now)
+    resolved = _resolve(table, target, now)
     return _build(resolved, target.product), resolved
 
 
@@ -107,8 +106,14 @@ def tenant_tags(tenant: Tenant, product: Product) -> tuple[str, ...]:
     return f"product:{product}", tenant_tag(tenant)
 
 
-def _tenant_redirect(routes: ProductRoutes, target: TenantFile, now: int) -> Redirect:
-    resolved = resolve_tenant(routes, target.tenant, target.environment, now=now)
+def _resolve(table: RoutingTable | None, target: TenantFile | TenantResolution, now: int) -> Resolution:
+    known = _known(table)
+    routes, about = _routes(known, target.product), known.about(target.tenant)
+    return resolve_tenant(routes, target.tenant, target.environment, now=now, about=about)
+
+
+def _tenant_redirect(table: RoutingTable | None, target: TenantFile, now: int) -> Redirect:
+    resolved = _resolve(table, target, now)
     build = _build(resolved, target.product)
     return Redirect(
         exact_url(target.product, build, target.path),
@@ -122,9 +127,13 @@ def _range_tags(routes: ProductRoutes, product: Product) -> Iterable[str]:
     return (f"channel:{product}/{name}" for name in sorted(routes.channels))
 
 
-def _routes(table: RoutingTable | None, product: Product) -> ProductRoutes:
+def _known(table: RoutingTable | None) -> RoutingTable:
     if table is None:
         raise unavailable("this origin has no verified snapshot yet")
+    return table
+
+
+def _routes(table: RoutingTable, product: Product) -> ProductRoutes:
     routes = table.products.get(product)
     if routes is None:
         raise not_found(f"nothing of a product {product!r} has been released")

@@ -14,7 +14,7 @@ from release.core.audit import Row
 from release.core.codec import decode_document
 from release.core.names import Channel, Environment, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey, ProductRoutes, RoutingTable
-from release.ports import Record
+from release.ports import TENANTS, Record
 
 SCHEMA_RECORD = "schema"
 
@@ -45,6 +45,12 @@ class SqlReading:
             blocks.setdefault(product, {})[version] = decode_document(block, Block)
         for product, version in await self._connection.execute(select(schema.retired)):
             retired.setdefault(product, set()).add(version)
+        columns = schema.documents.c
+        query = select(columns.name, columns.document).filter_by(kind=TENANTS.name)
+        tenants = {
+            Tenant(name): decode_document(known, TENANTS.type)
+            for name, known in await self._connection.execute(query)
+        }
         products = {
             product: ProductRoutes(
                 channels.get(product, {}),
@@ -54,7 +60,7 @@ class SqlReading:
             )
             for product in channels.keys() | pins.keys() | blocks.keys() | retired.keys()
         }
-        return RoutingTable(revision=revision, products=products, audit_head=audit_head)
+        return RoutingTable(revision=revision, products=products, audit_head=audit_head, tenants=tenants)
 
     async def trail(self, product: Product | None = None) -> AsyncGenerator[Row, None]:
         """The audit trail, or a product's part of it, the oldest row first."""

@@ -95,6 +95,12 @@ class SqlTransaction(SqlReading):
         document = await self._document(schema.documents, kind=kind.name, name=name)
         return None if document is None else decode_document(document, kind.type)
 
+    async def documents(self, kind: Kind[T]) -> Mapping[str, T]:
+        """All documents of a kind, by their names."""
+        columns = schema.documents.c
+        rows = await self._connection.execute(select(columns.name, columns.document).filter_by(kind=kind.name))
+        return {name: decode_document(document, kind.type) for name, document in rows}
+
     async def save_document(self, kind: Kind[T], name: str, document: T | None) -> None:
         """Write a document, new or known; None takes it away."""
         await self._replace(schema.documents, document, kind=kind.name, name=name)

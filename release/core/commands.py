@@ -43,6 +43,12 @@ class Promote(msgspec.Struct, frozen=True, tag="promote"):
     to: str | None = None
 
 
+class Approve(msgspec.Struct, frozen=True, tag="approve"):
+    """Let a candidate out of staging: a second person's word, for this candidate alone."""
+
+    candidate: Version
+
+
 class Pause(msgspec.Struct, frozen=True, tag="pause"):
     """Stay at this stage: who has the candidate keeps it, and nobody is added."""
 
@@ -65,4 +71,4 @@ class Rollback(msgspec.Struct, frozen=True, tag="rollback"):
     to: Version | None = None
 
 
-Command = Start | Schedule | Begin | Promote | Pause | Resume | Abort | Rollback
+Command = Start | Schedule | Begin | Promote | Approve | Pause | Resume | Abort | Rollback

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from bundles.core.names import Product
 from bundles.core.version import Version
-from release.core.names import PRODUCTION, Channel, Environment, Tenant
-from release.core.resolve import Reason, resolve_tenant
-from release.core.routing import PinKey, ProductRoutes, parse_pin_key
+from release.core.names import PRODUCTION, STABLE, Channel, Environment, Tenant
+from release.core.resolve import Reason, Resolution, first_reached, resolve_tenant
+from release.core.routing import PinKey, ProductRoutes, RoutingTable, parse_pin_key
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -27,23 +28,42 @@ class Holder(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-def known_askers(routes: ProductRoutes, tenants: Iterable[Tenant]) -> list[PinKey]:
-    """These tenants and those that the routes name, each in production and where it has a pin; sorted."""
+class StageAhead(msgspec.Struct, frozen=True):
+    """A stage of a rollout, and the tenants whom it is the first to reach in production."""
+
+    stage: str
+    tenants: tuple[Tenant, ...]
+
+
+def known_askers(table: RoutingTable, product: Product, tenants: Iterable[Tenant]) -> list[PinKey]:
+    """These tenants and those that the routing table names, each in production and where it has a pin; sorted."""
+    routes = table.routes(product)
     pinned = [parse_pin_key(key) for key in routes.pins]
-    named = {*tenants, *(key.tenant for key in pinned), *_canaries(routes)}
+    named = {*tenants, *table.tenants, *(key.tenant for key in pinned), *_named_by_plans(routes)}
     return sorted({*pinned, *(PinKey(tenant, PRODUCTION) for tenant in named)})
 
 
+def resolve_in(table: RoutingTable, product: Product, channel: Channel, asker: PinKey, now: int) -> Resolution:
+    """What a known asker gets."""
+    about = table.about(asker.tenant)
+    return resolve_tenant(table.routes(product), asker.tenant, asker.environment, channel, now=now, about=about)
+
+
 def moves(
-    before: ProductRoutes, after: ProductRoutes, askers: Iterable[PinKey], channel: Channel, now: int
+    before: RoutingTable,
+    after: RoutingTable,
+    product: Product,
+    channel: Channel,
+    askers: Iterable[PinKey],
+    now: int,
 ) -> list[Move]:
     """Those of the askers who get another build of the channel after a change."""
     resolved = (
         Move(
             asker.tenant,
             asker.environment,
-            resolve_tenant(before, asker.tenant, asker.environment, channel, now=now).build,
-            resolve_tenant(after, asker.tenant, asker.environment, channel, now=now).build,
+            resolve_in(before, product, channel, asker, now).build,
+            resolve_in(after, product, channel, asker, now).build,
         )
         for asker in askers
     )
@@ -51,12 +71,10 @@ def moves(
 
 
 def holders(
-    routes: ProductRoutes, version: Version, askers: Iterable[PinKey], channel: Channel, now: int
+    table: RoutingTable, product: Product, version: Version, channel: Channel, askers: Iterable[PinKey], now: int
 ) -> list[Holder]:
     """Those of the askers who get this build of the channel."""
-    resolved = (
-        (asker, resolve_tenant(routes, asker.tenant, asker.environment, channel, now=now)) for asker in askers
-    )
+    resolved = ((asker, resolve_in(table, product, channel, asker, now)) for asker in askers)
     return [
         Holder(asker.tenant, asker.environment, resolution.reason)
         for asker, resolution in resolved
@@ -64,7 +82,44 @@ def holders(
     ]
 
 
-def _canaries(routes: ProductRoutes) -> Iterator[Tenant]:
+def changed_channels(before: RoutingTable, after: RoutingTable) -> Iterator[tuple[Product, Channel]]:
+    """The channels whose tenants may get another build by a change.
+
+    What is not of one channel, such as a pin, is looked at on `stable`: that is what tenants' own URLs serve.
+    """
+    for product in sorted(before.products.keys() | after.products.keys()):
+        old, new = before.routes(product), after.routes(product)
+        is_touched = old != new or before.tenants != after.tenants
+        for channel in sorted(old.channels.keys() | new.channels.keys() | {STABLE}):
+            if old.channels.get(channel) != new.channels.get(channel) or (is_touched and channel == STABLE):
+                yield product, channel
+
+
+def stages_ahead(
+    table: RoutingTable, product: Product, channel: Channel, askers: Iterable[PinKey], now: int
+) -> list[StageAhead]:
+    """Each stage of the channel's rollout, live or scheduled, with the askers whom it reaches first, then `done`.
+
+    Who is pinned is reached by none.
+    """
+    routes = table.routes(product)
+    state = routes.channels.get(channel)
+    coming = None if state is None else state.rollout or state.scheduled
+    if coming is None:
+        return []
+    names = coming.plan.stage_names
+    reached: dict[str, list[Tenant]] = {name: [] for name in names}
+    for asker in askers:
+        if asker.environment == PRODUCTION:
+            place = first_reached(routes, coming.plan, coming.salt, asker, table.about(asker.tenant), now)
+            if place is not None:
+                reached[names[place]].append(asker.tenant)
+    return [StageAhead(name, tuple(tenants)) for name, tenants in reached.items()]
+
+
+def _named_by_plans(routes: ProductRoutes) -> Iterator[Tenant]:
     for state in routes.channels.values():
-        if state.rollout is not None:
-            yield from state.rollout.plan.canary_tenants
+        coming = state.rollout or state.scheduled
+        if coming is not None:
+            yield from coming.plan.canary_tenants
+            yield from coming.plan.targeting.held_tenants

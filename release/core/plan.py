@@ -12,6 +12,7 @@ from bundles.core.errors import Invalid
 from release.core.bucket import WHOLE, BasisPoints, format_share, parse_share
 from release.core.names import Tenant, parse_tenant
 from release.core.smoke import AnySmokeTest, check_tests
+from release.core.targeting import Held, Targeting, parse_condition
 
 DONE = "done"
 DEFAULT_STAGES = "staging,canary,5,25,50,100"
@@ -54,25 +55,16 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, dict=True):
-    """A rollout's stages, in order, the tenants that its canary names, and what must pass in staging."""
+    """A rollout's stages, in order, whom it reaches first and last, and what must pass in staging."""
 
     stages: tuple[Stage, ...]
     canary_tenants: tuple[Tenant, ...] = ()
     smoke_tests: tuple[AnySmokeTest, ...] = ()
+    targeting: Targeting = Targeting()
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.stages) <= MAX_STAGES:
-            raise Invalid(f"a plan has 1 to {MAX_STAGES} stages, not {len(self.stages)}")
-        kinds = [stage.kind for stage in self.stages]
-        order = list(StageKind)
-        if kinds != sorted(kinds, key=order.index) or any(kinds.count(kind) > 1 for kind in order[:2]):
-            raise Invalid(
-                "a plan's stages come as staging, then canary, then percentages; the first two at most once"
-            )
-        if any(later.share <= earlier.share for earlier, later in pairwise(self.stages) if later.share):
-            raise Invalid("a plan's percentages must grow from stage to stage, so that no tenant is moved out")
-        if self.stages[-1].share != WHOLE:
-            raise Invalid("a plan's last stage must be 100: no tenant gets a build that was not rolled out to it")
+        _check_stages(self.stages)
+        kinds = {stage.kind for stage in self.stages}
         if len(self.canary_tenants) > MAX_CANARY_TENANTS:
             raise Invalid(f"a canary names at most {MAX_CANARY_TENANTS} tenants, not {len(self.canary_tenants)}")
         for tenant in self.canary_tenants:
@@ -82,19 +74,41 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         check_tests(self.smoke_tests)
         if self.smoke_tests and StageKind.STAGING not in kinds:
             raise Invalid("smoke tests are named, but the plan has no staging stage for them to pass in")
+        if any(not 0 < place <= len(self.stages) for place in self.targeting.places):
+            raise Invalid("tenants are held back until a stage after the first, or until done")
+        for tenant in self.canary.intersection(self.targeting.held_tenants):
+            raise Invalid(f"{tenant} is a canary tenant: it can't be held back too")
 
     @cached_property
     def canary(self) -> frozenset[Tenant]:
         """The canary tenants, to look one up."""
         return frozenset(self.canary_tenants)
 
+    @property
+    def stage_names(self) -> list[str]:
+        """The stages' names in order, and `done`."""
+        return [*(str(stage) for stage in self.stages), DONE]
+
     def place_of(self, name: str) -> int:
         """The place of a stage by its name, as in `canary`, `25` or `25%`; that of `done` is one past the last."""
-        names = [*(str(stage) for stage in self.stages), DONE]
+        names = self.stage_names
         wanted = name if name in names else f"{name}%"
         if wanted not in names:
             raise Invalid(f"the plan has no stage {name!r}; its stages are {', '.join(names)}")
         return names.index(wanted)
+
+
+def _check_stages(stages: Sequence[Stage]) -> None:
+    if not 1 <= len(stages) <= MAX_STAGES:
+        raise Invalid(f"a plan has 1 to {MAX_STAGES} stages, not {len(stages)}")
+    kinds = [stage.kind for stage in stages]
+    order = list(StageKind)
+    if kinds != sorted(kinds, key=order.index) or any(kinds.count(kind) > 1 for kind in order[:2]):
+        raise Invalid("a plan's stages come as staging, then canary, then percentages; the first two at most once")
+    if any(later.share <= earlier.share for earlier, later in pairwise(stages) if later.share):
+        raise Invalid("a plan's percentages must grow from stage to stage, so that no tenant is moved out")
+    if stages[-1].share != WHOLE:
+        raise Invalid("a plan's last stage must be 100: no tenant gets a build that was not rolled out to it")
 
 
 def parse_plan(
@@ -102,28 +116,47 @@ def parse_plan(
     canary_tenants: Sequence[str],
     bake: str | None,
     smoke_tests: tuple[AnySmokeTest, ...] = (),
+    first: Sequence[str] = (),
+    last: Sequence[str] = (),
 ) -> Plan:
     """A plan from its text: comma-separated `staging`, `canary` and percentages, each with `@DURATION` for a
-    bake time of its own; `bake` is that of all others. A canary is the tenants named, or else 1% by bucket.
+    bake time of its own; `bake` is that of all others. A canary is the tenants that are named or `first`, with
+    `canary:2` a percentage by bucket too, or else 1%.
+
+    `first` are conditions; `last` are conditions or tenants, each with `@STAGE` for the stage that they are held
+    back until, else the last one.
     """
     tenants = tuple(dict.fromkeys(parse_tenant(text) for text in canary_tenants))
-    canary_share = BasisPoints(0) if tenants else DEFAULT_CANARY
-    return Plan(
-        stages=tuple(_parse_stage(text.strip(), canary_share, bake) for text in stages.split(",")),
-        canary_tenants=tenants,
-        smoke_tests=smoke_tests,
-    )
+    canary_share = BasisPoints(0) if tenants or first else DEFAULT_CANARY
+    parsed = tuple(_parse_stage(text.strip(), canary_share, bake) for text in stages.split(","))
+    plan = Plan(parsed, tenants, smoke_tests)
+    targeting = Targeting(tuple(parse_condition(text) for text in first), *_parse_last(plan, last))
+    return Plan(parsed, tenants, smoke_tests, targeting)
+
+
+def _parse_last(plan: Plan, texts: Sequence[str]) -> tuple[tuple[Held, ...], dict[Tenant, int]]:
+    held, tenants = [], {}
+    for text in texts:
+        who, _, stage = text.partition("@")
+        until = plan.place_of(stage) if stage else len(plan.stages) - 1
+        if "=" in who:
+            held.append(Held(parse_condition(who), until))
+        else:
+            tenants[parse_tenant(who)] = until
+    return tuple(held), tenants
 
 
 def _parse_stage(text: str, canary_share: BasisPoints, bake: str | None) -> Stage:
     name, _, own_bake = text.partition("@")
+    kind, _, percentage = name.partition(":")
     duration = own_bake or bake
     seconds = None if duration is None else parse_duration(duration)
-    match name:
-        case "staging":
+    match kind:
+        case "staging" if not percentage:
             return Stage(StageKind.STAGING, BasisPoints(0), seconds)
         case "canary":
-            return Stage(StageKind.CANARY, canary_share, seconds)
+            share = parse_share(percentage) if percentage else canary_share
+            return Stage(StageKind.CANARY, share, seconds)
         case _:
             return Stage(StageKind.COHORT, parse_share(name), seconds)
 

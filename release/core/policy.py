@@ -1,9 +1,10 @@
-"""The vendor's policy: rules for rollouts, freezes and pins, in the form in which it is written and kept."""
+"""The vendor's policy: rules for rollouts, freezes, pins and approvals, as they are written and kept."""
 
 from typing import TypeVar
 
 import msgspec
 
+from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from release.core.freeze import Freeze
 from release.core.names import Channel
@@ -14,12 +15,16 @@ from release.core.smoke import parse_smoke_tests
 
 MAX_RULES = 200
 DEFAULT_TIMEOUT = "60s"
+MAX_SALT_LENGTH = 64
 
 Rule = TypeVar("Rule", bound=Scoped)
 
 
 class RolloutRule(Scoped, frozen=True, kw_only=True):
-    """How a rollout goes unless its author says otherwise, written as for `headrace rollout start`."""
+    """How a rollout goes unless its author says otherwise, written as for `headrace rollout start`.
+
+    With a `salt` of the channel's own, all its rollouts reach the same tenants first; else each reaches others.
+    """
 
     stages: str = DEFAULT_STAGES
     bake: str | None = None
@@ -28,28 +33,42 @@ class RolloutRule(Scoped, frozen=True, kw_only=True):
     smoke_command: tuple[str, ...] = ()
     smoke_webhook: tuple[str, ...] = ()
     smoke_timeout: str = DEFAULT_TIMEOUT
+    first: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    salt: str | None = None
 
     def __post_init__(self) -> None:
+        if self.salt is not None and not (self.salt.isprintable() and 0 < len(self.salt) <= MAX_SALT_LENGTH):
+            raise Invalid(f"a salt is one line of 1 to {MAX_SALT_LENGTH} characters")
         self.plan()
 
     def plan(self) -> Plan:
         """The plan that it comes to. Raises `Invalid`."""
         seconds = parse_duration(self.smoke_timeout)
         tests = parse_smoke_tests(self.smoke_browser, self.smoke_command, self.smoke_webhook, seconds)
-        return parse_plan(self.stages, self.canary, self.bake, tests)
+        return parse_plan(self.stages, self.canary, self.bake, tests, self.first, self.last)
+
+
+class ApprovalRule(Scoped, frozen=True, kw_only=True):
+    """Channels whose candidates leave staging only once someone else than the rollout's author approves."""
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """All rules. Of rollout and pin rules the first that is for a channel or product counts, of freezes each."""
+    """All rules. Of rollout and pin rules the first that matches counts, of others each."""
 
     rollout: tuple[RolloutRule, ...] = ()
     freeze: tuple[Freeze, ...] = ()
     pins: tuple[PinRule, ...] = ()
+    approval: tuple[ApprovalRule, ...] = ()
 
     def __post_init__(self) -> None:
-        for rules in (self.rollout, self.freeze, self.pins):
+        for rules in (self.rollout, self.freeze, self.pins, self.approval):
             if len(rules) > MAX_RULES:
                 raise ValueError(f"a policy has at most {MAX_RULES} rules of a kind")
+
+    def needs_approval(self, product: Product, channel: Channel) -> bool:
+        """True where two people are needed."""
+        return any(rule.is_for(product, channel) for rule in self.approval)
 
     def pin_rule(self, product: Product) -> PinRule:
         """The limits of the product's pins."""

@@ -8,7 +8,8 @@ from bundles.core.version import Range, Version
 from release.core.bucket import bucket_of, is_in_cohort
 from release.core.names import PRODUCTION, STABLE, STAGING, Channel, Environment, Tenant
 from release.core.plan import Plan, StageKind
-from release.core.routing import ChannelState, Pin, ProductRoutes, Rollout, pin_name
+from release.core.routing import ChannelState, Pin, PinKey, ProductRoutes, Rollout, pin_name
+from release.core.targeting import Attributes
 
 
 class Reason(StrEnum):
@@ -19,6 +20,7 @@ class Reason(StrEnum):
     STAGING = "staging"
     OPT_IN = "opt-in"
     CANARY = "canary"
+    FIRST = "first"
     COHORT = "cohort"
     STABLE = "stable"
     EARLIER_STABLE = "earlier-stable"
@@ -33,6 +35,7 @@ class Passed(StrEnum):
     PIN_UNSATISFIABLE = "pin-unsatisfiable"
     CANDIDATE_BLOCKED = "candidate-blocked"
     STABLE_BLOCKED = "stable-blocked"
+    HELD_BACK = "held-back"
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -42,6 +45,7 @@ class Asker(msgspec.Struct, frozen=True):
     environment: Environment
     bucket: int
     is_opted_in: bool
+    about: Attributes
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -65,8 +69,9 @@ def resolve_tenant(
     channel: Channel = STABLE,
     *,
     now: int,
+    about: Attributes,
 ) -> Resolution:
-    """What this tenant gets of a channel in this environment at `now`."""
+    """What this tenant, of whom this is known, gets of a channel in this environment at `now`."""
     passed: list[Passed] = []
     pin = routes.pins.get(pin_name(tenant, environment))
     opted_in = False
@@ -82,7 +87,7 @@ def resolve_tenant(
     state = routes.channels.get(channel, ChannelState())
     if state.rollout is None:
         return _stable(routes, state, passed)
-    asker = Asker(tenant, environment, bucket_of(state.rollout.salt, tenant), opted_in)
+    asker = Asker(tenant, environment, bucket_of(state.rollout.salt, tenant), opted_in, about)
     resolution = _rolling(routes, state, state.rollout, asker, passed)
     changes = [at for at in (state.rollout.bakes_until, opt_in_ends) if at is not None and at > now]
     return msgspec.structs.replace(resolution, next_change=min(changes, default=None))
@@ -120,6 +125,8 @@ def _rolling(
     passed: list[Passed],
 ) -> Resolution:
     reason = reached(rollout.plan, rollout.stage_index, asker)
+    if reason is None and is_held_back(rollout.plan, rollout.stage_index, asker):
+        passed.append(Passed.HELD_BACK)
     if reason is not None and rollout.candidate in routes.blocks:
         passed.append(Passed.CANDIDATE_BLOCKED)
         reason = None
@@ -142,9 +149,36 @@ def reached(plan: Plan, place: int, asker: Asker) -> Reason | None:
         return Reason.CANARY
     if asker.is_opted_in:
         return Reason.OPT_IN
+    if plan.targeting.holds_back(asker.tenant, asker.about, place):
+        return None
+    if plan.targeting.is_first(asker.about):
+        return Reason.FIRST
     if is_in_cohort(asker.bucket, stage.share):
         return Reason.CANARY if stage.kind is StageKind.CANARY else Reason.COHORT
     return None
+
+
+def first_reached(
+    routes: ProductRoutes, plan: Plan, salt: str, asker: PinKey, about: Attributes, now: int
+) -> int | None:
+    """The place of the first stage that reaches the asker, one past the last where only `done` does.
+
+    None for one who is pinned to a build.
+    """
+    pin = routes.pins.get(str(asker))
+    build, fault = (None, None) if pin is None else _pinned(routes, pin, now)
+    if build is not None and fault is None:
+        return None
+    opted_in = pin is not None and fault is None
+    bucket = bucket_of(salt, asker.tenant)
+    as_seen = Asker(asker.tenant, asker.environment, bucket, opted_in, about)
+    places = (place for place in range(len(plan.stages)) if reached(plan, place, as_seen) is not None)
+    return next(places, len(plan.stages))
+
+
+def is_held_back(plan: Plan, place: int, asker: Asker) -> bool:
+    """True where the asker's bucket is reached, but not the asker."""
+    return is_in_cohort(asker.bucket, plan.stages[place].share) and reached(plan, place, asker) is None
 
 
 def _stable(routes: ProductRoutes, state: ChannelState, passed: list[Passed]) -> Resolution:

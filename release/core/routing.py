@@ -11,6 +11,7 @@ from bundles.core.names import Product
 from bundles.core.version import Range, Version, parse_version, precedence
 from release.core.names import Channel, Environment, Tenant, parse_environment, parse_tenant, serves_ranges
 from release.core.plan import Plan, Stage
+from release.core.targeting import NOTHING_KNOWN, Attributes
 
 MAX_HISTORY = 1_000
 MAX_REASON_LENGTH = 500
@@ -26,7 +27,10 @@ class Progress(StrEnum):
 
 
 class Rollout(msgspec.Struct, frozen=True):
-    """A candidate on its way through a plan. It lives until it is done, aborted or rolled back."""
+    """A candidate on its way through a plan. It lives until it is done, aborted or rolled back.
+
+    An approval is the rollout's own: a new candidate is a new rollout, and has none.
+    """
 
     candidate: Version
     plan: Plan
@@ -35,6 +39,7 @@ class Rollout(msgspec.Struct, frozen=True):
     stage_since: int
     progress: Progress = Progress.RUNNING
     author: str = ""
+    approved_by: str | None = None
 
     def __post_init__(self) -> None:
         parse_version(self.candidate)
@@ -177,7 +182,7 @@ class ProductRoutes(msgspec.Struct, frozen=True, dict=True):
 
 
 class RoutingTable(msgspec.Struct, frozen=True):
-    """Every product's routes, at a revision that only grows.
+    """Every product's routes, and what is known of tenants, at a revision that only grows.
 
     `audit_head` is the hash of the audit trail's last row: with it, the signature vouches for the whole trail.
     Empty in what a Headrace without one has written.
@@ -186,3 +191,12 @@ class RoutingTable(msgspec.Struct, frozen=True):
     revision: int
     products: Mapping[Product, ProductRoutes] = {}
     audit_head: str = ""
+    tenants: Mapping[Tenant, Attributes] = {}
+
+    def routes(self, product: Product) -> ProductRoutes:
+        """The product's routes; empty ones where nothing of it was released."""
+        return self.products.get(product, ProductRoutes())
+
+    def about(self, tenant: Tenant) -> Attributes:
+        """What is known of a tenant."""
+        return self.tenants.get(tenant, NOTHING_KNOWN)

@@ -11,8 +11,9 @@ from bundles.core.errors import Failed
 from bundles.core.names import parse_product
 from bundles.core.version import parse_version
 from release.core.codec import decode_document, encode_document
-from release.core.names import parse_channel
+from release.core.names import parse_channel, parse_tenant
 from release.core.routing import ChannelState, Rollout, RoutingTable, Scheduled, parse_pin_key
+from release.core.targeting import check_attributes
 
 PAYLOAD_TYPE = "application/vnd.headrace.routing.v1+json"
 MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024
@@ -59,6 +60,9 @@ def decode_table(payload: bytes) -> RoutingTable:
 def _check_names(table: RoutingTable) -> None:
     if table.revision < 0:
         raise ValueError(f"a revision can't be {table.revision}")
+    for tenant, attributes in table.tenants.items():
+        parse_tenant(tenant)
+        check_attributes(attributes)
     for product, routes in table.products.items():
         parse_product(product)
         for channel in routes.channels:

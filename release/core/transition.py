@@ -6,20 +6,23 @@ import msgspec
 
 from bundles.core.errors import Invalid, Refused
 from bundles.core.version import Version
-from release.core.commands import Abort, Begin, Command, Pause, Promote, Resume, Rollback, Schedule, Start
+from release.core.commands import Abort, Approve, Begin, Command, Pause, Promote, Resume, Rollback, Schedule, Start
+from release.core.plan import Plan, StageKind
 from release.core.routing import MAX_HISTORY, ChannelState, Progress, Rollout, Scheduled
 
 
 class Circumstances(msgspec.Struct, frozen=True):
     """What decides beside the channel itself: the time in seconds since the epoch, and who asks.
 
-    `frozen` says which freeze holds and until when; None where there is none.
+    `frozen` says which freeze holds and until when; None where there is none. With `needs_approval` a second
+    person must let a candidate out of staging.
     """
 
     now: int
     blocked: Collection[Version] = ()
     actor: str = ""
     frozen: str | None = None
+    needs_approval: bool = False
 
 
 def transition(state: ChannelState, command: Command, around: Circumstances) -> ChannelState:
@@ -36,6 +39,8 @@ def transition(state: ChannelState, command: Command, around: Circumstances) -> 
             return _begin(state, command, around)
         case Promote():
             return _promote(state, command, around)
+        case Approve():
+            return _approve(state, command, around)
         case Pause():
             return _pause(state)
         case Resume():
@@ -49,6 +54,7 @@ def transition(state: ChannelState, command: Command, around: Circumstances) -> 
 def _start(state: ChannelState, command: Start, around: Circumstances) -> ChannelState:
     _refuse_frozen(around)
     _refuse_candidate(state, command, around)
+    _refuse_unapproved_plan(command.plan, around)
     replaced = _replaced(state, command)
     rollout = Rollout(
         candidate=command.candidate,
@@ -68,6 +74,7 @@ def _schedule(state: ChannelState, command: Schedule, around: Circumstances) -> 
     if command.at <= around.now:
         raise Invalid("the time to begin has passed: name one that is yet to come")
     _refuse_candidate(state, start, around)
+    _refuse_unapproved_plan(start.plan, around)
     _replaced(state, start)
     scheduled = Scheduled(start.candidate, start.plan, start.salt, command.at, around.actor)
     return ChannelState(history=state.history, scheduled=scheduled)
@@ -93,6 +100,11 @@ def _promote(state: ChannelState, command: Promote, around: Circumstances) -> Ch
     if command.seen is not None and command.seen != rollout:
         raise Refused(f"the rollout of {command.seen.candidate} has changed since it was looked at")
     _refuse_frozen(around)
+    if around.needs_approval and rollout.approved_by is None:
+        raise Refused(
+            f"the rollout of {rollout.candidate} waits for an approval: someone else than {rollout.author} gives"
+            " it with `headrace rollout approve`"
+        )
     following = _following(rollout, command.to)
     if following == len(rollout.plan.stages):
         return ChannelState(history=_with(state.history, rollout.candidate))
@@ -108,6 +120,17 @@ def _following(rollout: Rollout, to: str | None) -> int:
     if following <= rollout.stage_index:
         raise Refused(f"the rollout of {rollout.candidate} is at {rollout.stage} already: name a later stage")
     return following
+
+
+def _approve(state: ChannelState, command: Approve, around: Circumstances) -> ChannelState:
+    rollout = _live(state)
+    if command.candidate != rollout.candidate:
+        raise Refused(f"the candidate is {rollout.candidate}, not {command.candidate}: look at what changed")
+    if around.actor == rollout.author:
+        raise Refused(f"{around.actor} began the rollout of {rollout.candidate}: someone else must approve it")
+    if rollout.approved_by is not None:
+        raise Refused(f"the rollout of {rollout.candidate} was approved by {rollout.approved_by} already")
+    return msgspec.structs.replace(state, rollout=msgspec.structs.replace(rollout, approved_by=around.actor))
 
 
 def _pause(state: ChannelState) -> ChannelState:
@@ -158,6 +181,14 @@ def _before_latest_change(state: ChannelState, blocked: Collection[Version]) -> 
 def _refuse_frozen(around: Circumstances) -> None:
     if around.frozen is not None:
         raise Refused(f"{around.frozen}: wait, or go through it with --break-glass and a reason")
+
+
+def _refuse_unapproved_plan(plan: Plan, around: Circumstances) -> None:
+    """Where an approval is needed, no production tenant gets a candidate before it."""
+    if around.needs_approval and plan.stages[0].kind is not StageKind.STAGING:
+        raise Refused(
+            "the channel needs an approval: let the plan begin with staging, where the rollout waits for it"
+        )
 
 
 def _refuse_candidate(state: ChannelState, start: Start, around: Circumstances) -> None:

@@ -17,7 +17,7 @@ from headrace import wiring
 from release.core.audit import Change, Row, document_at
 from release.core.names import PRODUCTION, STABLE, Channel, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey, ProductRoutes
-from release.ports import KeyUse, Kind, Ledger, Transaction
+from release.ports import TENANTS, KeyUse, Kind, Ledger, Transaction
 from release.trail import check_trail
 from tests.support.postgresql import PostgresServer
 
@@ -73,6 +73,8 @@ async def test_what_is_written_is_read_again_in_the_transaction_and_after_it(
         assert await transaction.channels(OTHER) == {}
         assert await transaction.document(NOTES, "one") == "second"
         assert await transaction.document(Kind("other", str), "one") is None
+        assert await transaction.documents(NOTES) == {"one": "second"}
+        assert (await transaction.table()).about(Tenant("acme")) == {"tier": "free"}
 
     async with ledger.transaction() as transaction:
         await transaction.save_channel(SDK, STABLE, ChannelState((ONE,)))
@@ -80,6 +82,7 @@ async def test_what_is_written_is_read_again_in_the_transaction_and_after_it(
         await transaction.save_pin(SDK, ACME, PIN)
         await transaction.save_block(SDK, TWO, BLOCK)
         await transaction.add_retired(SDK, [ONE])
+        await transaction.save_document(TENANTS, "acme", {"tier": "free"})
         await transaction.save_document(NOTES, "one", "first")
         await transaction.save_document(NOTES, "one", "second")
         await look(transaction)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from release.core.bucket import bucket_of, fraction_of
 from tests.support.cli import fail, run, succeed
 from tests.support.processes import controller
 
@@ -52,10 +53,12 @@ def test_a_rollout_goes_as_the_policy_has_it(released_data: Path, policy: Path) 
     ]
     assert (started["canary_tenants"], started["author"]) == (["acme"], "sam")
     succeed(released_data, "rollout", "abort", "sdk")
-    policy.write_text('[[rollout]]\nstages = "5,100"\n')
+    policy.write_text('[[rollout]]\nstages = "5,100"\nsalt = "ours"\n')
     started = succeed(released_data, "rollout", "start", "sdk", "1.1.0", "--policy", str(policy), "--bake", "1m")
     assert [stage["name"] for stage in started["rollout"]["stages"]] == ["5%", "100%"]
     assert started["rollout"]["stages"][0]["bake_seconds"] == 60
+    bucket = succeed(released_data, "why", "acme", "sdk")["bucket"]
+    assert bucket == fraction_of(bucket_of("ours", "acme"))
 
 
 def test_a_rollout_goes_straight_to_a_stage_and_a_hotfix_takes_its_place(released_data: Path) -> None:
@@ -120,6 +123,7 @@ def test_freezes_are_taken_from_a_calendar(released_data: Path, policy: Path) ->
         ("[[freeze]]\nname = 'x'\ncalendar = 'policy.toml'\n", "is no iCalendar file"),
         ("[[rollout]]\nstages = '5,3'\n", "percentages must grow"),
         ("[[rollout]]\nbake = 'long'\n", "'long' is not a duration"),
+        ("[[rollout]]\nsalt = ''\n", "a salt is one line"),
         ("# " + 1_100_000 * "x", "more than 1048576 bytes"),
     ],
     ids=lambda text: text[:40],
@@ -127,3 +131,19 @@ def test_freezes_are_taken_from_a_calendar(released_data: Path, policy: Path) ->
 def test_what_is_wrong_in_the_file_is_named(released_data: Path, policy: Path, text: str, told: str) -> None:
     policy.write_text(text)
     assert told in fail(released_data, "policy", "apply", str(policy), code=2)
+
+
+def test_two_people_let_a_candidate_out_of_staging(released_data: Path, policy: Path) -> None:
+    policy.write_text('[[approval]]\nchannels = ["stable"]\n')
+    succeed(released_data, "policy", "apply", str(policy))
+    assert "begin with staging" in fail(
+        released_data, "rollout", "start", "sdk", "1.1.0", "--stages", "100", code=3
+    )
+    started = succeed(released_data, "rollout", "start", "sdk", "1.1.0")
+    assert (started["waits_for_approval"], started["rollout"]["approved_by"]) == (True, None)
+    assert "waits for an approval" in run(released_data, "rollout", "status", "sdk").stdout
+    assert "someone else than sam" in fail(released_data, "rollout", "promote", "sdk", code=3)
+    assert "someone else must approve" in fail(released_data, "rollout", "approve", "sdk", "1.1.0", code=3)
+    approved = succeed(released_data, "rollout", "approve", "sdk", "1.1.0", "--actor", "kim")
+    assert (approved["waits_for_approval"], approved["rollout"]["approved_by"]) == (False, "kim")
+    assert succeed(released_data, "rollout", "promote", "sdk")["rollout"]["stage"] == 1

@@ -29,9 +29,9 @@ from origin.library import Library
 from origin.memo import Memo
 from origin.room import Room
 from origin.service import Service
-from release.core.names import STABLE
+from release.core.names import STABLE, Tenant
 from release.core.routing import Block, ChannelState, Pin, ProductRoutes, Rollout, RoutingTable
-from tests.release.strategies import VERSIONS, pins, plans, versions
+from tests.release.strategies import VERSIONS, abouts, pins, plans, versions
 from tests.support.processes import Origin, origin
 
 _PATIENCE_SECONDS = 10
@@ -141,9 +141,12 @@ def routes(draw: st.DrawFn) -> ProductRoutes:
 
 
 tables = st.builds(
-    lambda sdk, menu: RoutingTable(1, {Product("sdk"): sdk, **({Product("@acme/menu"): menu} if menu else {})}),
+    lambda sdk, menu, known: RoutingTable(
+        1, {Product("sdk"): sdk, **({Product("@acme/menu"): menu} if menu else {})}, known
+    ),
     routes(),
     st.none() | routes(),
+    st.dictionaries(st.sampled_from(TENANTS).map(Tenant), abouts),
 )
 plain = st.builds("/t/{}{}/sdk/sdk.js".format, st.sampled_from(TENANTS), st.sampled_from(["", "~staging"]))
 odd = st.builds(

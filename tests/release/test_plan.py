@@ -39,6 +39,9 @@ def test_a_stage_may_have_a_bake_time_of_its_own() -> None:
         ("staging,staging,100", "at most once"),
         ("canary,0.5,100", "must grow"),
         ("5@tomorrow,100", "duration"),
+        ("canary:2,1,100", "must grow"),
+        ("canary:x,100", "percentage"),
+        ("staging:2,100", "percentage"),
         ("101", "percentage"),
         ("staging,wat,100", "percentage"),
         (",".join(["staging", *map(str, range(1, 34)), "100"]), "1 to 32 stages"),
@@ -66,3 +69,41 @@ def test_a_bake_time_of_years_is_refused() -> None:
 
 def test_canary_comes_before_cohorts_in_rank() -> None:
     assert list(StageKind) == [StageKind.STAGING, StageKind.CANARY, StageKind.COHORT]
+
+
+def test_a_canary_may_be_a_percentage_beside_the_tenants_named() -> None:
+    assert parse_plan("canary:2,100", [], None).stages[0].share == 200
+    named = parse_plan("canary:0.5,100", ["acme"], None)
+    assert (named.stages[0].share, named.canary_tenants) == (50, ("acme",))
+
+
+def test_who_is_first_is_the_canary_and_who_is_last_waits_for_a_stage() -> None:
+    plan = parse_plan(
+        "canary,5,100", [], None, first=["tier=free,trial"], last=["region=us@done", "acme@5", "zeta"]
+    )
+    assert plan.stages[0].share == 0
+    assert [str(condition) for condition in plan.targeting.first] == ["tier=free,trial"]
+    assert [(str(held.condition), held.until) for held in plan.targeting.last] == [("region=us", 3)]
+    assert plan.targeting.held_tenants == {"acme": 1, "zeta": 2}
+
+
+@pytest.mark.parametrize(
+    ("canary", "first", "last", "fault"),
+    [
+        ([], ["free"], [], "write attribute=value"),
+        ([], ["Tier=free"], [], "'Tier' is not an attribute"),
+        ([], ["tier=free,"], [], "'' is not an attribute's value"),
+        ([], [], ["tier=free@7"], "has no stage '7'"),
+        ([], [], ["tier=free@staging"], "until a stage after the first"),
+        ([], [], ["-acme"], "is not a tenant id"),
+        (["acme"], [], ["acme@done"], "acme is a canary tenant: it can't be held back too"),
+        ([], ["tier=free"] * 33, [], "at most 32 conditions"),
+        ([], [f"tier={','.join(f'v{n}' for n in range(33))}"], [], "1 to 32 values"),
+        ([], [], [f"t{n}@done" for n in range(1_001)], "at most 1000 tenants by name"),
+    ],
+)
+def test_targeting_that_makes_no_sense_is_invalid(
+    canary: list[str], first: list[str], last: list[str], fault: str
+) -> None:
+    with pytest.raises(Invalid, match=fault):
+        parse_plan("staging,canary,100", canary, None, first=first, last=last)

@@ -11,11 +11,11 @@ from bundles.core.version import Version
 from release.advance import advance
 from release.blocks import set_block
 from release.change import Author, Control
-from release.core.commands import Abort, Pause, Promote, Resume, Rollback, Schedule, Start
+from release.core.commands import Abort, Approve, Pause, Promote, Resume, Rollback, Schedule, Start
 from release.core.freeze import Freeze, Period
 from release.core.names import STABLE
 from release.core.plan import parse_plan
-from release.core.policy import Policy
+from release.core.policy import ApprovalRule, Policy
 from release.policies import apply_policy, read_policy
 from release.rollouts import command_channel, read_channel
 from release.trail import read_history
@@ -88,8 +88,8 @@ async def test_the_controller_waits_until_a_freeze_is_over(control: Control) -> 
     assert await advance(at(noon, NOON + 7_200)) == []
     [promoted] = await advance(at(noon, NOON + 3 * 86_400))
     assert promoted.step == "promoted"
-    assert promoted.now.state.rollout is not None
-    assert promoted.now.state.rollout.stage_index == 1
+    assert promoted.at.state.rollout is not None
+    assert promoted.at.state.rollout.stage_index == 1
 
 
 async def test_a_scheduled_rollout_begins_when_its_time_has_come_and_no_freeze_holds_it(control: Control) -> None:
@@ -101,8 +101,8 @@ async def test_a_scheduled_rollout_begins_when_its_time_has_come_and_no_freeze_h
     assert await advance(at(noon, NOON + 60)) == []
     [begun] = await advance(at(noon, NOON + 3 * 86_400))
     assert begun.step == "begun"
-    assert begun.now.state.rollout is not None
-    assert (begun.now.state.rollout.candidate, begun.now.state.rollout.author) == (TWO, "sam")
+    assert begun.at.state.rollout is not None
+    assert (begun.at.state.rollout.candidate, begun.at.state.rollout.author) == (TWO, "sam")
     assert await advance(at(noon, NOON + 3 * 86_400)) == []
 
 
@@ -126,3 +126,31 @@ async def test_a_policy_with_an_unknown_zone_is_not_put_in_force(control: Contro
     with pytest.raises(Invalid, match="no time zone"):
         await apply_policy(control, odd, SAM)
     assert await read_policy(control) == Policy()
+
+
+TWO_PEOPLE = Policy(approval=(ApprovalRule(channels=("stable",)),))
+
+
+async def test_the_controller_waits_for_an_approval(control: Control) -> None:
+    noon = await released(control)
+    await apply_policy(noon, TWO_PEOPLE, SAM)
+    await command_channel(noon, SDK, STABLE, start(TWO, bake="1h"), SAM)
+    later = at(noon, NOON + 3_600)
+    assert await advance(later) == []
+    assert (await read_channel(later, SDK, STABLE)).waits_for_approval
+    with pytest.raises(Refused, match="someone else must approve"):
+        await command_channel(later, SDK, STABLE, Approve(TWO), SAM)
+    await command_channel(later, SDK, STABLE, Approve(TWO), Author("kim"))
+    assert not (await read_channel(later, SDK, STABLE)).waits_for_approval
+    assert len(await advance(later)) == 1
+
+
+async def test_break_glass_needs_no_approval_and_a_rollback_never_does(control: Control) -> None:
+    noon = await released(control)
+    await apply_policy(noon, TWO_PEOPLE, SAM)
+    glass = Author("sam", "checkout is down", breaks_glass=True)
+    await command_channel(noon, SDK, STABLE, start(TWO, "100"), glass)
+    with pytest.raises(Refused, match="waits for an approval"):
+        await command_channel(noon, SDK, STABLE, Promote(), SAM)
+    await command_channel(noon, SDK, STABLE, Promote(), glass)
+    assert (await command_channel(noon, SDK, STABLE, Rollback(), SAM)).state.stable == ONE

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bundles.core.errors import Invalid, Refused
 from bundles.core.version import Version
-from release.core.commands import Abort, Begin, Command, Pause, Promote, Resume, Rollback, Schedule, Start
+from release.core.commands import Abort, Approve, Begin, Command, Pause, Promote, Resume, Rollback, Schedule, Start
 from release.core.names import STABLE, Tenant
 from release.core.plan import parse_plan
 from release.core.resolve import resolve_tenant
@@ -101,6 +101,8 @@ def refused_cases() -> list[tuple[ChannelState, Command, str]]:
         (idle, Rollback(), "no earlier stable build"),
         (idle, Rollback(to=ONE), "is the stable build already"),
         (idle, Rollback(to=THREE), "was never this channel's stable build"),
+        (idle, Approve(TWO), "no live rollout"),
+        (live, Approve(THREE), "the candidate is 1.1.0, not 1.2.0"),
         (walk(ChannelState(), BEGIN), Rollback(), "abort ends the rollout"),
         (live, Promote(to="staging"), "at staging already"),
         (walk(live, Promote(), Promote()), Promote(to="canary"), "at 5% already"),
@@ -159,7 +161,7 @@ def test_from_any_state_one_rollback_gives_everyone_the_target(
     after = transition(state, Rollback(to=target), Circumstances(10_000, blocked))
     routes = ProductRoutes({STABLE: after}, {}, {v: Block("sam", "") for v in blocked})
     for n in range(50):
-        assert resolve_tenant(routes, Tenant(f"t{n}"), now=10_000).build == target
+        assert resolve_tenant(routes, Tenant(f"t{n}"), now=10_000, about={}).build == target
 
 
 @given(st.lists(commands, max_size=30), st.sets(versions, max_size=2))
@@ -228,7 +230,7 @@ def test_a_hotfix_takes_the_place_of_a_rollout_in_one_step_and_reaches_the_same_
 
 def on_build(state: ChannelState, version: Version) -> set[int]:
     routes = ProductRoutes({STABLE: state})
-    return {n for n in range(300) if resolve_tenant(routes, Tenant(f"t{n}"), now=0).build == version}
+    return {n for n in range(300) if resolve_tenant(routes, Tenant(f"t{n}"), now=0, about={}).build == version}
 
 
 def test_a_scheduled_rollout_begins_as_if_it_were_started_then_by_its_author() -> None:
@@ -296,3 +298,60 @@ def outcome(state: ChannelState, command: Command, around: Circumstances) -> Cha
         return transition(state, command, around)
     except (Refused, Invalid) as error:
         return str(error)
+
+
+BY_SAM, BY_KIM = (Circumstances(1_000, actor=actor, needs_approval=True) for actor in ("sam", "kim"))
+
+
+def test_a_candidate_leaves_staging_once_someone_else_approves() -> None:
+    live = transition(ChannelState((ONE,)), BEGIN, BY_SAM)
+    with pytest.raises(Refused, match="waits for an approval: someone else than sam"):
+        transition(live, Promote(), BY_KIM)
+    with pytest.raises(Refused, match="someone else must approve"):
+        transition(live, Approve(TWO), BY_SAM)
+    approved = transition(live, Approve(TWO), BY_KIM)
+    assert approved.rollout is not None
+    assert approved.rollout.approved_by == "kim"
+    with pytest.raises(Refused, match="approved by kim already"):
+        transition(approved, Approve(TWO), msgspec.structs.replace(BY_KIM, actor="lee"))
+    assert transition(approved, Promote(to="done"), BY_SAM).history == (ONE, TWO)
+
+
+def test_a_new_candidate_voids_an_approval() -> None:
+    live = transition(ChannelState((ONE,)), BEGIN, BY_SAM)
+    approved = transition(live, Approve(TWO), BY_KIM)
+    in_staging = msgspec.structs.replace(MEND, plan=PLAN)
+    superseded = transition(approved, in_staging, BY_SAM)
+    with pytest.raises(Refused, match="waits for an approval"):
+        transition(superseded, Promote(), BY_KIM)
+
+
+@pytest.mark.parametrize(
+    "command", [MEND, Schedule(Start(TWO, MEND.plan, "s"), at=9_000)], ids=["start", "schedule"]
+)
+def test_a_plan_without_staging_has_nowhere_to_wait_for_an_approval(command: Command) -> None:
+    state = transition(ChannelState((ONE,)), BEGIN, BY_SAM) if command is MEND else ChannelState((ONE,))
+    with pytest.raises(Refused, match="begin with staging"):
+        transition(state, command, BY_SAM)
+
+
+@given(st.lists(st.tuples(commands, st.sampled_from(["sam", "kim"])), max_size=30), st.data())
+def test_no_production_tenant_gets_a_candidate_that_one_person_alone_has_let_out(
+    steps: list[tuple[Command, str]], data: st.DataObject
+) -> None:
+    state, stable = ChannelState((Version("0.1.0"),)), {Version("0.1.0")}
+    agreed: set[Version] = set()
+    for now, (step, actor) in enumerate(steps):
+        before = state
+        try:
+            state = transition(state, step, Circumstances(now, actor=actor, needs_approval=True))
+        except (Refused, Invalid):
+            continue
+        if isinstance(step, Approve) and before.rollout is not None and actor != before.rollout.author:
+            agreed.add(step.candidate)
+        if state.scheduled is not None and now >= state.scheduled.at:
+            around = Circumstances(now, actor="controller", needs_approval=True)
+            state = transition(state, Begin(state.scheduled), around)
+        tenant = Tenant(f"t{data.draw(st.integers(0, 5))}")
+        build = resolve_tenant(ProductRoutes({STABLE: state}), tenant, now=now, about={}).build
+        assert build in stable | agreed

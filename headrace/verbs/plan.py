@@ -1,0 +1,111 @@
+"""`headrace plan`."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from bundles.core.errors import Invalid
+from bundles.core.names import Product
+from headrace.options import AsJson, example
+from headrace.tenant_list import TenantsOption, read_tenants
+from headrace.terminal import show
+from headrace.verbs.changes import previewing
+from release.adapters.system_clock import SystemClock
+from release.change import Previewed
+from release.core.moves import Move, StageAhead, changed_channels, known_askers, moves, stages_ahead
+from release.core.names import Channel, Tenant
+
+EPILOG = example("headrace plan --tenants tenants.txt rollout promote posthog-js --to 25")
+CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+_CHANGES = (
+    *(f"rollout {verb}" for verb in ("start", "promote", "pause", "resume", "abort")),
+    "rollback",
+    *(f"{thing} {verb}" for thing in ("pin", "block", "tenant") for verb in ("set", "clear")),
+    "tenant import",
+)
+_NAMES_SHOWN = 20
+
+
+class ChannelPlan(msgspec.Struct, frozen=True):
+    """What a change would do on one channel: of so many known tenants and environments, those that move.
+
+    `stages` are those of the rollout that the change leaves there, with the tenants that each reaches first.
+    """
+
+    product: Product
+    channel: Channel
+    known: int
+    moves: list[Move]
+    stages: list[StageAhead]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a change would do, from this revision. Nothing was changed."""
+
+    revision: int
+    channels: list[ChannelPlan]
+
+
+def plan(
+    context: typer.Context,
+    change: Annotated[
+        list[str], typer.Argument(metavar="VERB…", help="The change, as it would be typed after `headrace`.")
+    ],
+    tenants: TenantsOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which tenants a change would move, by count and by name, without making it.
+
+    The change is tried, with all its rules, in a transaction that is not committed. Options come before it.
+    """
+    typed = " ".join(change)
+    if not any(f"{typed} ".startswith(f"{verb} ") for verb in _CHANGES):
+        raise Invalid(f"{typed!r} can't be planned; what can: {', '.join(_CHANGES)}")
+    known = read_tenants(tenants)
+    root = context.find_root().command
+    try:
+        with previewing():
+            root.main(list(change), prog_name="headrace", standalone_mode=False)
+    except Previewed as tried:
+        answer = _plan(tried, known)
+        show(answer, as_json, lambda console: _draw(console, answer))
+
+
+def _plan(tried: Previewed, known: list[Tenant]) -> Plan:
+    now = SystemClock().now()
+    channels = []
+    for product, channel in changed_channels(tried.before, tried.after):
+        askers = known_askers(tried.after, product, [*known, *_named_before(tried, product)])
+        moved = moves(tried.before, tried.after, product, channel, askers, now)
+        ahead = stages_ahead(tried.after, product, channel, askers, now)
+        if moved or ahead:
+            channels.append(ChannelPlan(product, channel, len(askers), moved, ahead))
+    return Plan(tried.before.revision, channels)
+
+
+def _named_before(tried: Previewed, product: Product) -> list[Tenant]:
+    return [asker.tenant for asker in known_askers(tried.before, product, ())]
+
+
+def _draw(console: Console, answer: Plan) -> None:
+    for channel in answer.channels:
+        count = f"{len(channel.moves)} of {channel.known} known tenants and environments move"
+        console.print(f"{channel.product} {channel.channel}: {count}")
+        for move in channel.moves[:_NAMES_SHOWN]:
+            was, gets = move.before or "nothing", move.after or "nothing"
+            console.print(f"  {move.tenant} ({move.environment}): {was} -> {gets}")
+        _draw_rest(console, len(channel.moves))
+        for stage in channel.stages:
+            names = ", ".join(stage.tenants[:_NAMES_SHOWN])
+            console.print(f"  at {stage.stage}: {len(stage.tenants)} {names}")
+    if not answer.channels:
+        console.print("no known tenant gets another build")
+    console.print(f"nothing was changed (revision {answer.revision})")
+
+
+def _draw_rest(console: Console, count: int) -> None:
+    if count > _NAMES_SHOWN:
+        console.print(f"  and {count - _NAMES_SHOWN} more: --json has them all")
