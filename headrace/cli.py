@@ -7,6 +7,7 @@ from headrace.logs import configure_logs
 from headrace.terminal import exit_with
 from headrace.verbs import (
     audit,
+    backup,
     block,
     builders,
     controller,
@@ -57,6 +58,8 @@ app.command(epilog=why.EPILOG)(why.why)
 app.command(epilog=who.EPILOG)(who.who)
 app.command(epilog=history.EPILOG)(history.history)
 app.add_typer(audit.app, name="audit")
+app.command(epilog=backup.BACKUP_EPILOG)(backup.backup)
+app.command(epilog=backup.RESTORE_EPILOG)(backup.restore)
 app.command(epilog=serve.EPILOG)(serve.serve)
 app.command(epilog=export_static.EPILOG)(export_static.export_static)
 app.command(epilog=controller.EPILOG)(controller.controller)

@@ -19,7 +19,7 @@ from bundles.adapters.builder_files import BuilderFiles
 from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
 from bundles.adapters.input_files import read_document, read_input
-from bundles.adapters.key_files import KeyFiles, load_private_key
+from bundles.adapters.key_files import KeyFiles, load_private_key, read_private
 from bundles.adapters.sigstore_certificates import SigstoreCertificates
 from bundles.adapters.source_files import SourceFiles
 from bundles.attestations import Builders
@@ -28,6 +28,7 @@ from bundles.core.errors import Failed, Invalid
 from bundles.core.provenance import Input
 from bundles.core.trust import KeyRing, TrustedKey, TrustedKeys
 from bundles.ports import Store
+from release.adapters.backup_file import BackupFile
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.system_clock import SystemClock
 from release.change import Control
@@ -39,6 +40,7 @@ STORE_VARIABLE = "HEADRACE_STORE"
 SMOKE_SECRET_VARIABLE = "HEADRACE_SMOKE_SECRET"  # noqa: S105 - its name
 SMOKE_SECRET_FILE_VARIABLE = "HEADRACE_SMOKE_SECRET_FILE"  # noqa: S105 - its name
 SMOKE_TESTS_AT_ONCE = 4
+BACKUP_VARIABLE = "HEADRACE_BACKUP_SECRET"
 
 
 def keys(data: Path) -> KeyFiles:
@@ -160,6 +162,17 @@ async def ledger(data: Path, database: str | None) -> AsyncIterator[Ledger]:
 
             opened = await stack.enter_async_context(open_sqlite(Path(database or data / "control.db")))
         yield SqlLedger(opened)
+
+
+def backup_file(path: Path, secret_file: Path | None) -> BackupFile:
+    """A backup in this file, sealed by what the secret's file holds, or else by HEADRACE_BACKUP_SECRET."""
+    if secret_file is not None:
+        secret = read_private(secret_file, "the backup's secret").removesuffix(b"\n")
+    else:
+        secret = os.environ.get(BACKUP_VARIABLE, "").encode()
+    if not secret:
+        raise Invalid(f"a backup is sealed by a secret: name its --secret-file, or set {BACKUP_VARIABLE}")
+    return BackupFile(path, secret)
 
 
 @asynccontextmanager

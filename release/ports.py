@@ -154,8 +154,8 @@ class Transaction(Reading, Protocol):
         """
         ...
 
-    async def load(self, records: AsyncIterator[Record]) -> None:
-        """Put this content in the place of all there is."""
+    async def load(self, records: AsyncIterator[Record]) -> int:
+        """Put this content in the place of all there is; how many records it had. `Failed` for what is none."""
         ...
 
 
@@ -172,6 +172,18 @@ class Ledger(Protocol):
 
     async def table(self) -> RoutingTable:
         """The whole routing table, at one revision."""
+        ...
+
+
+class Backup(Protocol):
+    """A place for one copy of the ledger's content."""
+
+    async def write(self, records: AsyncIterator[Record]) -> int:
+        """Put the records there, all or nothing; how many they are. Raises `Refused` where there are some."""
+        ...
+
+    def read(self) -> AsyncGenerator[Record, None]:
+        """The records. Raises `Failed` where one is not as it was written."""
         ...
 
 

@@ -6,10 +6,11 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import anyio
 
-from bundles.core.errors import Failed
+from bundles.core.errors import Failed, Refused
 from bundles.core.span import Span
 
 _CHUNK_BYTES = 256 * 1024
@@ -41,6 +42,34 @@ def create_exclusively(path: Path, data: bytes, mode: int = 0o644) -> bool:
         except FileExistsError:
             return False
         return True
+
+
+@contextmanager
+def creating(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A new file to write to, put there as a whole and durably at the end; where it raises, nothing is.
+
+    Raises `Refused` where there is a file already.
+    """
+    taken = Refused(f"{path} is there already: name a file that is not")
+    if path.exists():
+        raise taken
+    staged = path.parent / f".{path.name}.{secrets.token_hex(8)}{_STAGED}"
+    try:
+        _make_folder(path.parent)
+        try:
+            descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(staged, path)
+        finally:
+            staged.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise taken from None
+    except OSError as error:
+        raise Failed(f"can't write {path}: {error.strerror}") from error
 
 
 def remove(path: Path) -> None:

@@ -152,12 +152,7 @@ def create_key_pair(file: Path) -> tuple[str, Path]:
 
 def load_private_key(path: Path) -> Ed25519PrivateKey:
     """The private key in a PEM file. Raises `Refused` where others than its owner can read it."""
-    try:
-        with path.open("rb") as file:
-            _refuse_if_shared(path, os.fstat(file.fileno()))
-            pem = file.read()
-    except OSError as error:
-        raise Failed(f"can't read the signing key {path}: {error.strerror}") from None
+    pem = read_private(path, "the signing key")
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -167,12 +162,22 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _refuse_if_shared(path: Path, status: os.stat_result) -> None:
+def read_private(path: Path, name: str) -> bytes:
+    """A secret in a file; `name` says what it is. Raises `Refused` where others than its owner can read it."""
+    try:
+        with path.open("rb") as file:
+            _refuse_if_shared(path, name, os.fstat(file.fileno()))
+            return file.read()
+    except OSError as error:
+        raise Failed(f"can't read {name} {path}: {error.strerror}") from None
+
+
+def _refuse_if_shared(path: Path, name: str, status: os.stat_result) -> None:
     """A secret that another user owns may be given to a group, as container platforms mount them; never to all."""
     shared = stat.S_IRWXO if status.st_uid != os.geteuid() else stat.S_IRWXO | stat.S_IRWXG
     if status.st_mode & shared:
         raise Refused(
-            f"the signing key {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}):"
+            f"{name} {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}):"
             " `chmod 600` it, and rotate it if they might have read it"
         )
 

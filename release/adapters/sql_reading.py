@@ -75,7 +75,7 @@ class SqlReading:
         yield SCHEMA_RECORD, {"version": schema.VERSION}
         for table in schema.metadata.sorted_tables:
             async for row in await self._connection.stream(select(table).order_by(*table.primary_key.columns)):
-                yield table.name, {name: _text(value) for name, value in row._mapping.items()}
+                yield str(table.name), {str(name): _text(value) for name, value in row._mapping.items()}
 
     async def _head(self) -> tuple[int, str]:
         """The revision, and the hash of the audit trail's last row."""

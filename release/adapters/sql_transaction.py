@@ -160,27 +160,29 @@ class SqlTransaction(SqlReading):
         await self._connection.execute(insert(schema.audit).values(msgspec.structs.asdict(row)))
         return row.revision
 
-    async def load(self, records: AsyncIterator[Record]) -> None:
+    async def load(self, records: AsyncIterator[Record]) -> int:
         """Put this content in the place of all there is. Raises `Failed` for that of another schema."""
         tables = schema.metadata.tables
         for table in tables.values():
             await self._connection.execute(delete(table))
         waiting: dict[str, list[Mapping[str, Any]]] = {name: [] for name in tables}
-        kind, header = await anext(records, ("", {}))
-        if kind != SCHEMA_RECORD or header.get("version") != schema.VERSION:
-            raise Failed(
-                f"its content is in schema {header.get('version')}, not in {schema.VERSION}: restore it with the"
-                " Headrace that made it, then upgrade"
-            )
+        count = 0
         async for name, row in records:
+            count += 1
+            if count == 1:
+                _check_schema(name, row)
+                continue
             if name not in waiting or row.keys() != set(tables[name].columns.keys()):
                 raise Failed(f"its content has a row of {name!r} that is not understood")
             waiting[name].append(row)
             if len(waiting[name]) == _ROWS_AT_A_TIME:
                 await self._insert(tables[name], waiting[name])
                 waiting[name] = []
+        if not count:
+            raise Failed("it has no content")
         for name, rows in waiting.items():
             await self._insert(tables[name], rows)
+        return count
 
     async def _insert(self, table: Table, rows: list[Mapping[str, Any]]) -> None:
         if rows:
@@ -203,3 +205,11 @@ class SqlTransaction(SqlReading):
         place = "/".join((table.name, *key.values()))
         self._before.setdefault(place, before)
         self._after[place] = after
+
+
+def _check_schema(name: str, row: Mapping[str, Any]) -> None:
+    if name != SCHEMA_RECORD or row.get("version") != schema.VERSION:
+        raise Failed(
+            f"its content is in schema {row.get('version')}, not in {schema.VERSION}: restore it with the Headrace"
+            " that made it, then upgrade"
+        )

@@ -50,6 +50,8 @@ VERBS = [
     ["history"],
     ["audit", "verify"],
     ["audit", "export"],
+    ["backup"],
+    ["restore"],
     ["serve"],
     ["controller"],
     ["demo"],
