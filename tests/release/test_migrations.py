@@ -1,5 +1,8 @@
 """Databases of every earlier Headrace, with data in them, come up to date with all of it."""
 
+import hashlib
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -36,13 +39,30 @@ _FIRST = [
     'INSERT INTO blocks VALUES (\'sdk\', \'1.1.0\', \'{"author":"sam","reason":"leaks"}\')',
     "UPDATE current_revision SET revision = 3",
 ]
+_CHANGES = [(1, "start", "stable"), (2, "promote", "stable"), (3, "block-set", "1.1.0")]
+_REASON = 'caf\u00e9 "x" \u2603'
 _AUDIT = [
     "INSERT INTO audit (revision, at, actor, verb, product, subject, reason) VALUES"
-    f" ({revision}, {1_700_000_000 + revision}, 'sam', '{verb}', 'sdk', '{subject}', 'caf\u00e9 \"x\" \u2603')"
-    for revision, verb, subject in [(1, "start", "stable"), (2, "promote", "stable"), (3, "block-set", "1.1.0")]
+    f" ({revision}, {1_700_000_000 + revision}, 'sam', '{verb}', 'sdk', '{subject}', '{_REASON}')"
+    for revision, verb, subject in _CHANGES
 ]
 _RETIRED = ["INSERT INTO retired VALUES ('sdk', '0.9.0')"]
 _DOCUMENTS = ["INSERT INTO documents VALUES ('policy', 'in-force', '{}')"]
+
+
+def _chain() -> Iterator[str]:
+    previous = "0" * 64
+    for revision, verb, subject in _CHANGES:
+        change = {"actor": "sam", "at": 1_700_000_000 + revision, "product": "sdk", "reason": _REASON}
+        places = {"before": {"channels/sdk/stable": None}, "after": {"channels/sdk/stable": {"history": []}}}
+        row = {**change, **places, "previous": previous, "revision": revision, "subject": subject, "verb": verb}
+        entry = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        previous = hashlib.sha256(entry.encode()).hexdigest()
+        yield f"INSERT INTO audit_entries VALUES ({revision}, 'sdk', '{entry}', '{previous}')"
+    yield f"UPDATE current_revision SET audit_head = '{previous}'"
+    yield "INSERT INTO idempotency_keys VALUES ('sam', 'key-1', 'digest', 3, 1700000003)"
+
+
 # SQLite has their documents as bytes.
 _AS_BYTES = [
     "UPDATE channels SET state = CAST(state AS BLOB)",
@@ -53,6 +73,7 @@ WRITTEN = {
     "0001": [*_FIRST, *_AUDIT],
     "0002": [*_FIRST, *_AUDIT, *_RETIRED],
     "0003": [*_FIRST, *_AUDIT, *_RETIRED, *_DOCUMENTS],
+    "0004": [*_FIRST, *_chain(), *_RETIRED, *_DOCUMENTS],
 }
 OLDER = sorted(WRITTEN)
 
@@ -114,14 +135,12 @@ async def _check(ledger: Ledger, version: str) -> None:
     async with ledger.reading() as reading:
         assert await check_trail(reading, {}) == ()
         entries = [open_row(row) async for row in reading.trail()]
-    assert [(entry.revision, entry.verb, entry.subject) for entry in entries] == [
-        (1, "start", "stable"),
-        (2, "promote", "stable"),
-        (3, "block-set", "1.1.0"),
-    ]
-    assert {(entry.actor, entry.reason) for entry in entries} == {("sam", 'caf\u00e9 "x" \u2603')}
+    assert [(entry.revision, entry.verb, entry.subject) for entry in entries] == _CHANGES
+    assert {(entry.actor, entry.reason) for entry in entries} == {("sam", _REASON)}
+    assert {entry.after is None for entry in entries} == {version < "0004"}
     async with ledger.transaction() as transaction:
         assert (await transaction.document(POLICIES, IN_FORCE) is not None) == (version >= "0003")
+        assert (await transaction.key_use("sam", "key-1") is not None) == (version >= "0004")
 
 
 async def _write(database: str, version: str) -> None:
