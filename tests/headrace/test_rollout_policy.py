@@ -82,7 +82,7 @@ def test_a_freeze_is_named_with_its_end_and_break_glass_goes_through_it(released
 
 
 def test_a_scheduled_rollout_is_begun_by_the_controller(released_data: Path) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    soon = (datetime.now(UTC) + timedelta(seconds=10)).isoformat()
     scheduled = succeed(released_data, "rollout", "start", "sdk", "1.1.0", "--at", soon)
     assert (scheduled["rollout"], scheduled["scheduled"]["candidate"]) == (None, "1.1.0")
     assert "scheduled: 1.1.0 begins at" in run(released_data, "rollout", "status", "sdk").stdout
