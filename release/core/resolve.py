@@ -88,9 +88,8 @@ def resolve_tenant(
     if state.rollout is None:
         return _stable(routes, state, passed)
     asker = Asker(tenant, environment, bucket_of(state.rollout.salt, tenant), opted_in, about)
-    resolution = _rolling(routes, state, state.rollout, asker, passed)
     changes = [at for at in (state.rollout.bakes_until, opt_in_ends) if at is not None and at > now]
-    return msgspec.structs.replace(resolution, next_change=min(changes, default=None))
+    return _rolling(routes, state, state.rollout, asker, passed, min(changes, default=None))
 
 
 def resolve_channel(routes: ProductRoutes, channel: Channel) -> Resolution:
@@ -123,6 +122,7 @@ def _rolling(
     rollout: Rollout,
     asker: Asker,
     passed: list[Passed],
+    next_change: int | None,
 ) -> Resolution:
     reason = reached(rollout.plan, rollout.stage_index, asker)
     if reason is None and is_held_back(rollout.plan, rollout.stage_index, asker):
@@ -131,8 +131,9 @@ def _rolling(
         passed.append(Passed.CANDIDATE_BLOCKED)
         reason = None
     if reason is not None:
-        return Resolution(rollout.candidate, reason, tuple(passed), bucket=asker.bucket)
-    return msgspec.structs.replace(_stable(routes, state, passed), bucket=asker.bucket)
+        return Resolution(rollout.candidate, reason, tuple(passed), next_change, asker.bucket)
+    stable = _stable(routes, state, passed)
+    return msgspec.structs.replace(stable, next_change=next_change, bucket=asker.bucket)
 
 
 def reached(plan: Plan, place: int, asker: Asker) -> Reason | None:
