@@ -17,19 +17,20 @@ from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 
+import anyio
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.many_pins import put_pins
 from benchmarks.serving.client import load
 from benchmarks.serving.peers import Ask, Peer, Running, free_port, running
 from benchmarks.serving.world import HEADRACE
-from bundles.core.envelope import seal, unseal
 from bundles.core.names import Product
 from bundles.core.version import Range
 from headrace import wiring
-from release.core.routing import Pin, ProductRoutes
-from release.core.snapshot import PAYLOAD_TYPE, decode_table, encode_table
+from release.core.names import Tenant
+from release.core.routing import Pin
 
 _CONNECTIONS = 32
 _SDK = Product("sdk")
@@ -167,16 +168,15 @@ def _released(data: Path) -> Path:
 
 
 def _pinned(data: Path) -> Path:
-    """Give each tenant a pin, exact ones and ranges, in the snapshot itself: one by one they would take hours."""
-    file, key = wiring.snapshot_file(data), wiring.keys(data).signing_key()
-    table = decode_table(unseal(PAYLOAD_TYPE, file.read_bytes(), wiring.trusted_keys(data), "the snapshot"))
-    pins = {
-        f"tenant-{number}~production": Pin(Range(_RANGES[number % len(_RANGES)]), "sam", "tested with it")
-        for number in range(_PINS)
-    }
-    routes = ProductRoutes(table.products[_SDK].channels, pins)
-    changed = msgspec.structs.replace(table, revision=table.revision + 1, products={_SDK: routes})
-    file.write_bytes(seal(PAYLOAD_TYPE, encode_table(changed), key))
+    """Give each tenant a pin, exact ones and ranges."""
+    pins = (Pin(Range(_RANGES[number % len(_RANGES)]), "sam", "tested with it") for number in range(_PINS))
+    put_pins(data, _SDK, ((Tenant(f"tenant-{number}"), pin) for number, pin in enumerate(pins)))
+
+    async def write_snapshot() -> None:
+        async with wiring.control(data) as control:
+            await control.sync(thorough=True)
+
+    anyio.run(write_snapshot)
     return data
 
 

@@ -3,7 +3,7 @@
 keys/       the signing key, the trusted public keys, and the builders whose attestations are believed
 store/      builds: blobs and manifests, unless HEADRACE_STORE names a place in S3
 control.db  the control plane's ledger (SQLite), unless another database is named
-snapshots/  the sealed routing table, for origins to follow
+snapshots/  the routing table as a sealed root and its shards, for origins to follow
 origin/     the origin's own copies: of the last snapshot it verified, and of builds in use; its reload socket
 """
 
@@ -114,13 +114,13 @@ def snapshots(data: Path) -> DiskSnapshots:
 
 
 def snapshot_file(data: Path) -> Path:
-    """The snapshot that origins follow."""
+    """The sealed root that origins follow."""
     return data / "snapshots" / FILE_NAME
 
 
-def kept_snapshot_file(data: Path) -> Path:
+def kept_snapshot(data: Path) -> DiskSnapshots:
     """The origin's own copy."""
-    return data / "origin" / FILE_NAME
+    return DiskSnapshots(data / "origin")
 
 
 def copies_folder(data: Path) -> Path:

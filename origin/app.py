@@ -91,7 +91,8 @@ def probes(routing: Routing) -> Starlette:
     async def readyz(_: Request) -> Response:
         if routing.table is None:
             return _probe(HTTPStatus.SERVICE_UNAVAILABLE, "no verified snapshot yet")
-        return _probe(HTTPStatus.OK, f"ready at revision {routing.table.revision}")
+        stale = "; the snapshot is stale: the control plane was not heard from" if routing.is_stale else ""
+        return _probe(HTTPStatus.OK, f"ready at revision {routing.table.revision}{stale}")
 
     async def counted(_: Request) -> Response:
         metrics.settle()

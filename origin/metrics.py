@@ -35,6 +35,11 @@ snapshot_adopted = Gauge(
     "When the snapshot in force was taken, since the epoch.",
     multiprocess_mode="livemin",
 )
+snapshot_expires = Gauge(
+    "headrace_origin_snapshot_expires_timestamp_seconds",
+    "When the snapshot in force expires, since the epoch: after that the control plane was not heard from.",
+    multiprocess_mode="livemin",
+)
 
 
 class Tally:

@@ -1,6 +1,7 @@
 """What the origin needs: builds, documents to follow, and places for copies of its own."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bundles.core.digest import Digest
@@ -8,6 +9,7 @@ from bundles.core.names import Product
 from bundles.core.span import Span
 from bundles.core.version import Version
 from release.core.routing import RoutingTable
+from release.core.snapshot import ShardRef
 
 
 class NotKept(Exception):
@@ -43,7 +45,7 @@ class Copies(Protocol):
 
 
 class Feed(Protocol):
-    """Where a document is that changes: the sealed routing table, the edge's secrets."""
+    """Where a document is that changes: the snapshot's sealed root, the edge's secrets."""
 
     async def read(self) -> bytes | None:
         """The document as it is now; None where there is none or it can't be read."""
@@ -63,15 +65,35 @@ class TableInForce(Protocol):
         ...
 
 
-class KeptSnapshot(Protocol):
-    """The origin's own copy of the last snapshot that it verified."""
+class Shards(Protocol):
+    """Where the shards are that a snapshot's root names."""
 
-    async def read(self) -> bytes | None:
-        """The copy; None before the first."""
+    async def read_shards(self, refs: Iterable[ShardRef]) -> Mapping[Digest, bytes]:
+        """The shards' bytes, not yet checked. Raises `Failed` where one is missing or of another size."""
         ...
 
-    async def write(self, sealed: bytes) -> None:
-        """Keep this one instead. Raises `Failed`."""
+
+class KeptSnapshot(Shards, Protocol):
+    """The origin's own copy of the last snapshot that it verified. All methods raise `Failed`."""
+
+    def exclusive(self) -> AbstractAsyncContextManager[None]:
+        """Keeps every other worker from writing it."""
+        ...
+
+    async def read(self) -> bytes | None:
+        """The sealed root; None before the first."""
+        ...
+
+    async def lacks(self, refs: Iterable[ShardRef], *, thorough: bool) -> Collection[Digest]:
+        """Those of the shards that are missing or cut; where it is to be thorough, also those with other bytes."""
+        ...
+
+    async def replace(self, sealed: bytes, new: Mapping[Digest, bytes], dropped: Collection[Digest]) -> None:
+        """Put the new shards there and then, in place of the old one, the root that names them."""
+        ...
+
+    async def sweep(self, named: Collection[Digest]) -> None:
+        """Remove all shards but these and those dropped within the last hour."""
         ...
 
 

@@ -26,7 +26,7 @@ from origin.guard import GuardedConnection, guarded_class
 from origin.library import Library
 from origin.memo import Memo
 from origin.near_store import NearStore
-from origin.ports import Clock, Copies, Feed, KeptSnapshot
+from origin.ports import Clock, Copies, Feed, KeptSnapshot, Shards
 from origin.room import Room, most_connections
 from origin.routing import Routing
 from origin.service import Service
@@ -68,6 +68,7 @@ def address(listener: socket.socket) -> str:
 
 async def serve(
     feed: Feed,
+    shards: Shards,
     kept: KeptSnapshot,
     store: BuildReader,
     copies: Copies,
@@ -88,7 +89,7 @@ async def serve(
     With `tls` the data plane speaks HTTPS, with `edge` it answers only who knows a secret; the probes never do.
     """
     memo = Memo(cache_bytes // MEMO_SHARE if fast_lane else 0)
-    routing = Routing(feed, kept, trusted, memo.forget)
+    routing = Routing(feed, shards, kept, trusted, clock, memo.forget)
     await routing.start()
     builds = NearStore(store, copies, trusted)
     # What is there now stays, the routing table most of all: no collection of garbage goes through it again.

@@ -11,7 +11,6 @@ from release.core.commands import Begin, Promote
 from release.core.names import Channel
 from release.core.routing import RoutingTable
 from release.rollouts import ChannelAt, command_channel
-from release.snapshot import sync_snapshot
 
 CONTROLLER = "controller"
 """The actor of what it does by itself."""
@@ -34,7 +33,9 @@ async def advance(control: Control) -> list[Advanced]:
 
     One that a person changed meanwhile is left alone; one that may not go on, in a freeze or unapproved, waits.
     """
-    table = await sync_snapshot(control.ledger, control.snapshots, control.signing_key, control.trusted)
+    await control.sync()
+    async with control.ledger.reading() as reading:
+        table = await reading.table(with_tenants=False)
     advanced = []
     for product, channel, command in _due(table, control.clock.now()):
         step, author = ("begun", _SCHEDULED) if isinstance(command, Begin) else ("promoted", _BAKED)

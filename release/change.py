@@ -18,8 +18,9 @@ from bundles.ports import Store
 from release.core.audit import Change, Entry
 from release.core.codec import encode_document
 from release.core.routing import MAX_REASON_LENGTH, RoutingTable
+from release.core.snapshot import Root
 from release.ports import Clock, KeyUse, Ledger, SnapshotStore, Transaction
-from release.snapshot import sync_snapshot
+from release.snapshot import Position, check_change, sync_snapshot
 
 MAX_ACTOR_LENGTH = 100
 MAX_KEY_LENGTH = 200
@@ -113,14 +114,14 @@ class Control(msgspec.Struct, frozen=True):
         """A transaction that ends with the audit row, the next revision and a new snapshot.
 
         Raises `Conflict` where the author expected another revision or used the idempotency key for another
-        request, `Repeated` for the same one (see `once`), `Refused` where the key may not sign snapshots. Where it
-        raises, nothing is changed, but for a `Failed` that says the change is committed: the snapshot is then
-        written by the next change or start.
+        request, `Repeated` for the same one (see `once`), `Refused` where the key may not sign snapshots or
+        origins could not load the next one. Where it raises, nothing is changed, but for a `Failed` that says the
+        change is committed: the snapshot is then written by the next change or start.
         """
         check_signer(self.signing_key, self.trusted, None)
         async with self.ledger.transaction() as transaction:
             await self._check_key(transaction, subject, author)
-            await _check_revision(transaction, author)
+            begun = await _check_revision(transaction, author)
             before = await transaction.table() if self.is_preview else None
             yield transaction
             if before is not None:
@@ -136,13 +137,20 @@ class Control(msgspec.Struct, frozen=True):
                 )
             )
             await self._keep_key(transaction, subject, author, revision)
+            await check_change(transaction, self.snapshots, self.trusted, begun, self.clock.now())
         try:
-            await sync_snapshot(self.ledger, self.snapshots, self.signing_key, self.trusted)
+            await self.sync()
         except HeadraceError as error:
             raise Failed(
                 f"revision {revision} is committed, but origins can't see it yet: {error}. The controller writes"
                 " the snapshot as soon as it can"
             ) from None
+
+    async def sync(self, *, thorough: bool = False) -> Root:
+        """Bring the snapshot up to the ledger, as `sync_snapshot` does."""
+        return await sync_snapshot(
+            self.ledger, self.snapshots, self.signing_key, self.trusted, self.clock.now(), thorough=thorough
+        )
 
     async def once(
         self, subject: Subject, author: Author, act: Callable[[], Awaitable[T]], again: Callable[[Entry], T]
@@ -204,10 +212,11 @@ def _digest(subject: Subject, author: Author) -> Digest:
     return digest_of(encode_document([subject, msgspec.structs.replace(author, key=None)]))
 
 
-async def _check_revision(transaction: Transaction, author: Author) -> None:
+async def _check_revision(transaction: Transaction, author: Author) -> Position:
     revision = await transaction.revision()
     if author.expected_revision is not None and author.expected_revision != revision:
         raise Conflict(
             f"the routing table is at revision {revision}, not {author.expected_revision}: look at what changed,"
             " then try again"
         )
+    return revision, await transaction.audit_head()

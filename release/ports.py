@@ -1,6 +1,6 @@
 """What the control plane needs from outside: a ledger of its state, a place for snapshots, and a clock."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -13,7 +13,9 @@ from bundles.core.version import Version
 from release.core.audit import Change, Entry, Row
 from release.core.names import Channel
 from release.core.routing import Block, ChannelState, Pin, PinKey, RoutingTable
+from release.core.shards import Part, PartKey
 from release.core.smoke import SmokeOutcome, SmokeTest
+from release.core.snapshot import ShardRef
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", bound=SmokeTest, contravariant=True)
@@ -53,8 +55,19 @@ class Reading(Protocol):
         """The routing table's present revision; 0 before the first change."""
         ...
 
-    async def table(self) -> RoutingTable:
-        """The whole routing table."""
+    async def audit_head(self) -> str:
+        """The hash of the audit trail's last row."""
+        ...
+
+    async def table(self, *, with_tenants: bool = True) -> RoutingTable:
+        """The routing table, whole or without tenants' pins and attributes."""
+        ...
+
+    async def changed_since(self, revision: int, audit_head: str) -> Mapping[PartKey, Part] | None:
+        """All parts that were changed after this revision, whose audit row has this hash, as they are now.
+
+        None where that is not known, be it that the trail has another row there, or that too much was changed.
+        """
         ...
 
     def trail(self, product: Product | None = None) -> AsyncGenerator[Row, None]:
@@ -188,18 +201,34 @@ class Backup(Protocol):
 
 
 class SnapshotStore(Protocol):
-    """Where the sealed routing table is put for origins to read."""
+    """Where the snapshot is put for origins to read: a sealed root, and the shards that it names."""
 
     def exclusive(self) -> AbstractAsyncContextManager[None]:
         """Keeps every other writer out, on this machine and in other processes."""
         ...
 
     async def read(self) -> bytes | None:
-        """The sealed snapshot, or None before the first."""
+        """The sealed root, or None before the first."""
         ...
 
-    async def replace(self, sealed: bytes) -> None:
-        """Put a new snapshot in place of the old one, durably; a reader sees the one or the other."""
+    async def read_shards(self, refs: Iterable[ShardRef]) -> Mapping[Digest, bytes]:
+        """The shards' bytes, not yet checked. Raises `Failed` where one is missing or of another size."""
+        ...
+
+    async def lacks(self, refs: Iterable[ShardRef], *, thorough: bool) -> Collection[Digest]:
+        """Those of the shards that are missing or cut; where it is to be thorough, also those with other bytes."""
+        ...
+
+    async def replace(self, sealed: bytes, new: Mapping[Digest, bytes], dropped: Collection[Digest]) -> None:
+        """Put the new shards there and then, in place of the old one, the root that names them: all of it durably.
+
+        A reader sees the one root or the other, and finds its shards. Those that are dropped, which the new root
+        does not name any more, stay for an hour.
+        """
+        ...
+
+    async def sweep(self, named: Collection[Digest]) -> None:
+        """Remove all shards but these and those dropped within the last hour."""
         ...
 
 

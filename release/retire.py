@@ -22,7 +22,6 @@ from release.change import Author, Control, Subject
 from release.core.needs import needed_builds, without
 from release.core.routing import ProductRoutes, RoutingTable
 from release.ports import Transaction
-from release.snapshot import sync_snapshot
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -67,7 +66,7 @@ async def retire(control: Control, store: Store, wanted: Wanted, author: Author)
     then what is needed, and `Failed` where a build that stays can't be read: nothing is changed then. `Conflict`
     is raised where a publish is running or a release engineer was faster. It may always be run again.
     """
-    await sync_snapshot(control.ledger, control.snapshots, control.signing_key, control.trusted)
+    await control.sync()
     async with store.sweeping() as sweeper:
         table = await control.ledger.table()
         decided = await _decide_all(control, store, wanted, table)

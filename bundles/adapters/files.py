@@ -28,6 +28,15 @@ async def read_chunks(path: Path, span: Span | None = None) -> AsyncIterator[byt
             yield chunk
 
 
+def read_at_most(path: Path, most: int) -> bytes:
+    """The whole file. Raises `OSError`, and `Failed` for one of more bytes, of which nothing is read."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise Failed(f"{path} has {size} bytes; the most that is read is {most}")
+        return file.read(most)
+
+
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Put the file there, in place of an older one; readers see the one or the other."""
     with _staged(path, data, mode) as staged:

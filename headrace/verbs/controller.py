@@ -18,6 +18,8 @@ from headrace.times import format_time
 from release.advance import CONTROLLER, Advanced, advance
 from release.change import Control
 from release.core.routing import Pin
+from release.core.snapshot import Root
+from release.near_limits import near_limits
 from release.pins import pins_ending
 from release.smoke import SmokeRun, SmokeRunners, due_runs, run_smoke_test
 
@@ -57,11 +59,16 @@ async def _run(data: Path, database: str | None, interval: float, as_json: bool)
 
 
 async def _tick(control: Control, interval: float, as_json: bool) -> None:
-    """A tick that fails is logged, and the next one tries again: the control plane may be away for a while."""
+    """A tick that fails is logged, and the next one tries again: the control plane may be away for a while.
+
+    The first one looks at every byte of the snapshot.
+    """
+    limits = _Limits(control)
     while True:
         try:
             # A change that has begun is finished, however soon the controller is asked to stop.
             with anyio.CancelScope(shield=True):
+                await limits.look(await control.sync(thorough=not limits.seen))
                 for advanced in await advance(control):
                     _tell(advanced, as_json)
         except (HeadraceError, BrokenPipeError) as error:
@@ -113,6 +120,26 @@ async def _run_smoke_tests(control: Control, runners: SmokeRunners, interval: fl
 def _named(run: SmokeRun) -> dict[str, str]:
     candidate = run.rollout.candidate
     return {"product": run.product, "channel": run.channel, "candidate": candidate, "test": run.test.name}
+
+
+class _Limits:
+    """Logs each limit that is nearly reached, once for each level."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._told: dict[str, int] = {}
+        self.seen: Root | None = None
+
+    async def look(self, root: Root) -> None:
+        """Look at a snapshot, unless it is the one looked at before."""
+        if root == self.seen:
+            return
+        near = await near_limits(self._control.ledger, root)
+        for use in near:
+            if use.level > self._told.get(use.what, 0):
+                _log.warning("limit near", what=use.what, used=use.used, most=use.most, percent=use.level)
+        self._told = {use.what: use.level for use in near}
+        self.seen = root
 
 
 def _tell(advanced: Advanced, as_json: bool) -> None:

@@ -156,7 +156,8 @@ def serve(
         async with wiring.store(data) as store:
             await serve_origin(
                 feed=FollowedFile(wiring.snapshot_file(data), MAX_SEALED_BYTES),
-                kept=FollowedFile(wiring.kept_snapshot_file(data), MAX_SEALED_BYTES),
+                shards=wiring.snapshots(data),
+                kept=wiring.kept_snapshot(data),
                 store=store,
                 copies=DiskCopies(wiring.copies_folder(data), disk_cache_mib * _MIB),
                 trusted=trusted,

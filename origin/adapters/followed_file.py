@@ -1,6 +1,5 @@
 """A file on this machine, followed by the kernel's notices with polling under them."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,8 +8,7 @@ import anyio.to_thread
 import structlog
 from watchfiles import awatch
 
-from bundles.adapters.files import write_atomically
-from bundles.core.errors import Failed
+from bundles.adapters.files import read_at_most
 
 _log = structlog.get_logger()
 
@@ -32,23 +30,12 @@ class FollowedFile:
         Raises `Failed` for a file that is too large: it is not read.
         """
         try:
-            return await anyio.to_thread.run_sync(self._read)
+            return await anyio.to_thread.run_sync(read_at_most, self._file, self._max_bytes)
         except FileNotFoundError:
             return None
         except OSError as error:
             _log.error("file unreadable", file=str(self._file), why=error.strerror)
             return None
-
-    def _read(self) -> bytes:
-        with self._file.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > self._max_bytes:
-                raise Failed(f"{self._file} has {size} bytes; the most that is read is {self._max_bytes}")
-            return file.read(self._max_bytes)
-
-    async def write(self, sealed: bytes) -> None:
-        """Replace the file, durably. Raises `Failed`."""
-        await anyio.to_thread.run_sync(write_atomically, self._file, sealed)
 
     async def changes(self) -> AsyncIterator[None]:
         """Yields after each change of the file. A notice that gets lost is made good within a second."""

@@ -1,22 +1,26 @@
 """The ledger's content as SQL has it, looked at within one transaction."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from sqlalchemy import Table, select
+import msgspec
+from sqlalchemy import Table, false, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bundles.core.errors import Failed
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.adapters import schema
-from release.core.audit import Row
+from release.core.audit import Row, open_row
 from release.core.codec import decode_document
 from release.core.names import Channel, Environment, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey, ProductRoutes, RoutingTable
+from release.core.shards import Part, PartKey, part_at
+from release.core.targeting import Attributes
 from release.ports import TENANTS, Record
 
 SCHEMA_RECORD = "schema"
+_MOST_CHANGES = 1_000
 
 
 class SqlReading:
@@ -29,8 +33,12 @@ class SqlReading:
         """The routing table's present revision; 0 before the first change."""
         return (await self._head())[0]
 
-    async def table(self) -> RoutingTable:
-        """The whole routing table."""
+    async def audit_head(self) -> str:
+        """The hash of the audit trail's last row."""
+        return (await self._head())[1]
+
+    async def table(self, *, with_tenants: bool = True) -> RoutingTable:
+        """The routing table, whole or without tenants' pins and attributes."""
         revision, audit_head = await self._head()
         channels: dict[Product, dict[Channel, ChannelState]] = {}
         pins: dict[Product, dict[str, Pin]] = {}
@@ -38,7 +46,9 @@ class SqlReading:
         retired: dict[Product, set[Version]] = {}
         for product, name, state in await self._connection.execute(select(schema.channels)):
             channels.setdefault(product, {})[name] = decode_document(state, ChannelState)
-        for product, tenant, environment, pin in await self._connection.execute(select(schema.pins)):
+        included = true() if with_tenants else false()
+        query = select(schema.pins).where(included)
+        for product, tenant, environment, pin in await self._connection.execute(query):
             key = PinKey(Tenant(tenant), Environment(environment))
             pins.setdefault(product, {})[str(key)] = decode_document(pin, Pin)
         for product, version, block in await self._connection.execute(select(schema.blocks)):
@@ -46,7 +56,7 @@ class SqlReading:
         for product, version in await self._connection.execute(select(schema.retired)):
             retired.setdefault(product, set()).add(version)
         columns = schema.documents.c
-        query = select(columns.name, columns.document).filter_by(kind=TENANTS.name)
+        query = select(columns.name, columns.document).filter_by(kind=TENANTS.name).where(included)
         tenants = {
             Tenant(name): decode_document(known, TENANTS.type)
             for name, known in await self._connection.execute(query)
@@ -62,6 +72,45 @@ class SqlReading:
         }
         return RoutingTable(revision=revision, products=products, audit_head=audit_head, tenants=tenants)
 
+    async def changed_since(self, revision: int, audit_head: str) -> Mapping[PartKey, Part] | None:
+        """All parts that the audit trail names after the row of this hash, as they are now."""
+        newest, head = await self._head()
+        if not 0 <= newest - revision <= _MOST_CHANGES:
+            return None
+        query = select(schema.audit).where(schema.audit.c.revision > revision).order_by(schema.audit.c.revision)
+        try:
+            entries = [open_row(Row(*row)) for row in await self._connection.execute(query)]
+        except msgspec.MsgspecError:
+            return None
+        follows_on = entries[0].previous if entries else head
+        if follows_on != audit_head or len(entries) != newest - revision:
+            return None
+        parts = {part_at(place) for entry in entries for place in entry.after or ()} - {None}
+        if len(parts) > _MOST_CHANGES or any(entry.after is None for entry in entries):
+            return None
+        return {part: await self._part(part) for part in parts if part is not None}
+
+    async def channels(self, product: Product) -> Mapping[Channel, ChannelState]:
+        """All the product's channels."""
+        query = select(schema.channels.c.name, schema.channels.c.state).filter_by(product=product)
+        rows = await self._connection.execute(query)
+        return {name: decode_document(state, ChannelState) for name, state in rows}
+
+    async def pins(self, product: Product) -> Mapping[str, Pin]:
+        """The product's pins, by `tenant~environment`."""
+        return await self._pins(product=product)
+
+    async def blocks(self, product: Product) -> Mapping[Version, Block]:
+        """The product's blocked builds."""
+        query = select(schema.blocks.c.version, schema.blocks.c.block).filter_by(product=product)
+        rows = await self._connection.execute(query)
+        return {version: decode_document(block, Block) for version, block in rows}
+
+    async def retired(self, product: Product) -> frozenset[Version]:
+        """The product's retired builds."""
+        versions = await self._connection.scalars(select(schema.retired.c.version).filter_by(product=product))
+        return frozenset(versions)
+
     async def trail(self, product: Product | None = None) -> AsyncGenerator[Row, None]:
         """The audit trail, or a product's part of it, the oldest row first."""
         query = select(schema.audit).order_by(schema.audit.c.revision)
@@ -76,6 +125,31 @@ class SqlReading:
         for table in schema.metadata.sorted_tables:
             async for row in await self._connection.stream(select(table).order_by(*table.primary_key.columns)):
                 yield str(table.name), {str(name): _text(value) for name, value in row._mapping.items()}
+
+    async def _pins(self, **owner: str) -> Mapping[str, Pin]:
+        columns = schema.pins.c
+        query = select(columns.tenant, columns.environment, columns.pin).filter_by(**owner)
+        rows = await self._connection.execute(query)
+        return {
+            str(PinKey(Tenant(tenant), Environment(environment))): decode_document(pin, Pin)
+            for tenant, environment, pin in rows
+        }
+
+    async def _part(self, key: PartKey) -> Part:
+        if key.product is None:
+            return await self._attributes(str(key.tenant))
+        if key.tenant is not None:
+            return ProductRoutes(pins=await self._pins(product=key.product, tenant=key.tenant))
+        return ProductRoutes(
+            channels=await self.channels(key.product),
+            blocks=await self.blocks(key.product),
+            retired=await self.retired(key.product),
+        )
+
+    async def _attributes(self, tenant: str) -> Attributes:
+        query = select(schema.documents.c.document).filter_by(kind=TENANTS.name, name=tenant)
+        document = await self._connection.scalar(query)
+        return {} if document is None else decode_document(document, TENANTS.type)
 
     async def _head(self) -> tuple[int, str]:
         """The revision, and the hash of the audit trail's last row."""

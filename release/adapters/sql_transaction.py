@@ -14,7 +14,7 @@ from release.adapters import schema
 from release.adapters.sql_reading import SCHEMA_RECORD, SqlReading, document_column
 from release.core.audit import Change, Entry, Row, open_row, seal_entry
 from release.core.codec import decode_document, encode_document
-from release.core.names import Channel, Environment, Tenant
+from release.core.names import Channel
 from release.core.routing import Block, ChannelState, Pin, PinKey
 from release.core.smoke import SmokeOutcome
 from release.ports import KeyUse, Kind, Record
@@ -37,12 +37,6 @@ class SqlTransaction(SqlReading):
         document = await self._document(schema.channels, product=product, name=name)
         return None if document is None else decode_document(document, ChannelState)
 
-    async def channels(self, product: Product) -> Mapping[Channel, ChannelState]:
-        """All the product's channels."""
-        query = select(schema.channels.c.name, schema.channels.c.state).filter_by(product=product)
-        rows = await self._connection.execute(query)
-        return {name: decode_document(state, ChannelState) for name, state in rows}
-
     async def save_channel(self, product: Product, name: Channel, state: ChannelState) -> None:
         """Write a channel's state, new or known."""
         await self._replace(schema.channels, state, product=product, name=name)
@@ -54,34 +48,13 @@ class SqlTransaction(SqlReading):
         )
         return None if document is None else decode_document(document, Pin)
 
-    async def pins(self, product: Product) -> Mapping[str, Pin]:
-        """The product's pins, by `tenant~environment`."""
-        columns = schema.pins.c
-        query = select(columns.tenant, columns.environment, columns.pin).filter_by(product=product)
-        rows = await self._connection.execute(query)
-        return {
-            str(PinKey(Tenant(tenant), Environment(environment))): decode_document(pin, Pin)
-            for tenant, environment, pin in rows
-        }
-
     async def save_pin(self, product: Product, key: PinKey, pin: Pin | None) -> None:
         """Write a tenant's pin; None takes it away."""
         await self._replace(schema.pins, pin, product=product, tenant=key.tenant, environment=key.environment)
 
-    async def blocks(self, product: Product) -> Mapping[Version, Block]:
-        """The product's blocked builds."""
-        query = select(schema.blocks.c.version, schema.blocks.c.block).filter_by(product=product)
-        rows = await self._connection.execute(query)
-        return {version: decode_document(block, Block) for version, block in rows}
-
     async def save_block(self, product: Product, version: Version, block: Block | None) -> None:
         """Write a build's block; None takes it away."""
         await self._replace(schema.blocks, block, product=product, version=version)
-
-    async def retired(self, product: Product) -> frozenset[Version]:
-        """The product's retired builds."""
-        versions = await self._connection.scalars(select(schema.retired.c.version).filter_by(product=product))
-        return frozenset(versions)
 
     async def add_retired(self, product: Product, versions: Collection[Version]) -> None:
         """Retire the builds, for ever."""

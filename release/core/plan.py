@@ -33,7 +33,7 @@ class StageKind(StrEnum):
     COHORT = "cohort"
 
 
-class Stage(msgspec.Struct, frozen=True):
+class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     """One step of a rollout. Each stage keeps all that the stages before it reached.
 
     `share` is of all tenants, by bucket. A stage with `bake_seconds` is promoted by the controller once that
@@ -54,7 +54,7 @@ class Stage(msgspec.Struct, frozen=True):
         return format_share(self.share) if self.kind is StageKind.COHORT else str(self.kind)
 
 
-class Plan(msgspec.Struct, frozen=True, dict=True):
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """A rollout's stages, in order, whom it reaches first and last, and what must pass in staging."""
 
     stages: tuple[Stage, ...]

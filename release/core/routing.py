@@ -26,7 +26,7 @@ class Progress(StrEnum):
     PAUSED = "paused"
 
 
-class Rollout(msgspec.Struct, frozen=True):
+class Rollout(msgspec.Struct, frozen=True, omit_defaults=True):
     """A candidate on its way through a plan. It lives until it is done, aborted or rolled back.
 
     An approval is the rollout's own: a new candidate is a new rollout, and has none.
@@ -72,7 +72,7 @@ class Scheduled(msgspec.Struct, frozen=True):
         parse_version(self.candidate)
 
 
-class ChannelState(msgspec.Struct, frozen=True):
+class ChannelState(msgspec.Struct, frozen=True, omit_defaults=True):
     """A channel: the builds that were its stable build, oldest first and the last one in force, and its rollout.
 
     A build that was rolled back is not in `history`: what was undone is chosen by nobody.
@@ -96,7 +96,7 @@ class ChannelState(msgspec.Struct, frozen=True):
         return self.history[-1] if self.history else None
 
 
-class Pin(msgspec.Struct, frozen=True):
+class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
     """A customer's choice of build, exact or by range, until `expires_at` if that is set.
 
     Without a target it is opted in to candidates: it gets each as soon as the rollout has left staging.
@@ -143,7 +143,7 @@ def parse_pin_key(text: str) -> PinKey:
     return PinKey(parse_tenant(tenant), parse_environment(environment))
 
 
-class ProductRoutes(msgspec.Struct, frozen=True, dict=True):
+class ProductRoutes(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """All that decides one product: its channels, its pins by `tenant~environment`, and its blocked builds.
 
     A retired build does not exist any more, or is about not to: no channel and no pin ever gets it again.

@@ -14,10 +14,9 @@ from bundles.adapters.key_files import load_private_key
 from bundles.core.envelope import seal
 from bundles.core.manifest import PAYLOAD_TYPE as MANIFEST
 from release.core.routing import RoutingTable
-from release.core.snapshot import PAYLOAD_TYPE as SNAPSHOT
-from release.core.snapshot import encode_table
 from tests.support.cli import fail, publish, release, run, succeed, write_build
 from tests.support.processes import Origin, origin
+from tests.support.snapshots import in_shards, put_snapshot, seal_root
 
 PATIENCE_SECONDS = 20
 
@@ -165,8 +164,8 @@ def test_an_origin_serves_no_build_that_another_tenants_key_signed(data: Path) -
 def test_an_origin_adopts_no_routing_table_that_a_tenants_key_signed(data: Path) -> None:
     with origin(data) as process:
         before = httpx.get(f"{process.url}/t/acme/sdk.json").json()
-        forged = seal(SNAPSHOT, encode_table(RoutingTable(1_000)), load_private_key(key_of(data, "beta")))
-        (data / "snapshots" / "routing.json").write_bytes(forged)
+        root, bodies = in_shards(RoutingTable(1_000))
+        put_snapshot(data / "snapshots", seal_root(root, load_private_key(key_of(data, "beta"))), bodies)
         assert "not signed by a trusted key" in process.wait_for("snapshot refused")["why"]
         assert httpx.get(f"{process.url}/t/acme/sdk.json").json() == before
 

@@ -6,7 +6,6 @@ import anyio
 import pytest
 import sqlalchemy as sa
 
-from bundles.core.envelope import unseal
 from bundles.core.errors import Conflict, Failed, Invalid, Refused
 from bundles.core.names import Product
 from bundles.core.version import Range, Version
@@ -21,10 +20,9 @@ from release.core.commands import Pause, Promote, Rollback, Start
 from release.core.names import PRODUCTION, STABLE, Tenant
 from release.core.plan import parse_plan
 from release.core.routing import ChannelState, Pin, PinKey, RoutingTable
-from release.core.snapshot import PAYLOAD_TYPE, decode_table
 from release.pins import WatchedPin, clear_pin, list_pins, set_pin
 from release.rollouts import command_channel, read_channel
-from release.snapshot import sync_snapshot
+from release.snapshot import read_table
 from release.trail import read_history
 
 pytestmark = pytest.mark.anyio
@@ -40,9 +38,9 @@ def start(version: Version, stages: str = "staging,100", bake: str | None = None
 
 
 async def snapshot_of(control: Control) -> RoutingTable:
-    sealed = await control.snapshots.read()
-    assert sealed is not None
-    return decode_table(unseal(PAYLOAD_TYPE, sealed, control.trusted, "the snapshot"))
+    table = await read_table(control.snapshots, control.trusted)
+    assert table is not None
+    return table
 
 
 async def released(control: Control) -> None:
@@ -163,7 +161,7 @@ async def test_writers_of_the_snapshot_take_turns(control: Control) -> None:
 async def test_a_damaged_snapshot_is_written_anew(control: Control, data: Path, damage: bytes) -> None:
     await released(control)
     wiring.snapshot_file(data).write_bytes(damage)
-    await sync_snapshot(control.ledger, control.snapshots, control.signing_key, control.trusted)
+    await control.sync()
     assert await snapshot_of(control) == await control.ledger.table()
 
 

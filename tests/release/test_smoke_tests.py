@@ -25,7 +25,8 @@ from release.core.smoke import (
     parse_smoke_tests,
     why_unproven,
 )
-from release.core.snapshot import decode_table, encode_table
+from release.core.snapshot import load
+from tests.support.snapshots import in_shards
 
 TESTS = parse_smoke_tests(
     ["posthog,array.js", "Acme.init"], ["check --fast 'a b'"], ["https://ci.example/check?key=1"], 90
@@ -103,9 +104,9 @@ def test_a_plan_keeps_its_smoke_tests_in_the_ledger_and_not_in_the_snapshot() ->
     rollout = Rollout(Version("1.1.0"), plan, "salt", 0, 7)
     scheduled = Scheduled(Version("1.1.0"), plan, "salt", 9, "sam")
     channels = {STABLE: ChannelState(rollout=rollout), NEXT: ChannelState(scheduled=scheduled)}
-    encoded = encode_table(RoutingTable(3, {Product("sdk"): ProductRoutes(channels)}))
-    assert b"ci.example" not in encoded
-    seen = decode_table(encoded).products[Product("sdk")].channels
+    root, bodies = in_shards(RoutingTable(3, {Product("sdk"): ProductRoutes(channels)}))
+    assert b"ci.example" not in b"".join(bodies.values())
+    seen = load(root, bodies, None).table.products[Product("sdk")].channels
     untested = parse_plan("staging,100", [], None)
     assert seen[STABLE].rollout == Rollout(Version("1.1.0"), untested, "salt", 0, 7)
     assert seen[NEXT].scheduled == Scheduled(Version("1.1.0"), untested, "salt", 9, "sam")

@@ -14,11 +14,12 @@ from bundles.adapters.files import write_atomically
 from bundles.core.envelope import seal
 from headrace import wiring
 from release.core.routing import RoutingTable
-from release.core.snapshot import MAX_SEALED_BYTES, PAYLOAD_TYPE, encode_table
+from release.core.snapshot import MAX_SEALED_BYTES, PAYLOAD_TYPE, encode_root
 from tests.contract.conftest import AWS, free_port, http_server, new_bucket, s3_server
 from tests.support.cli import publish, release
 from tests.support.load import Load, ask
 from tests.support.processes import origin
+from tests.support.snapshots import in_shards
 
 __all__ = ["s3_server"]
 
@@ -94,7 +95,7 @@ def mutants(good: bytes, key: Ed25519PrivateKey) -> Iterator[bytes]:
     """Snapshots that must not be taken, made of one that would be."""
     envelope = json.loads(good)
     payload = base64.b64decode(envelope["payload"])
-    newest = encode_table(RoutingTable(99))
+    newest = encode_root(in_shards(RoutingTable(99))[0])
     for at in range(0, len(good), len(good) // 100):
         yield good[:at] + b"!" + good[at + 1 :]
     for at in range(0, len(good), len(good) // 60):
@@ -102,11 +103,11 @@ def mutants(good: bytes, key: Ed25519PrivateKey) -> Iterator[bytes]:
     for at in range(0, len(payload), len(payload) // 40):
         changed = payload[:at] + bytes([payload[at] ^ 1]) + payload[at + 1 :]
         yield json.dumps({**envelope, "payload": base64.b64encode(changed).decode()}).encode()
-    yield seal(PAYLOAD_TYPE, encode_table(RoutingTable(0)), key)
+    yield seal(PAYLOAD_TYPE, encode_root(in_shards(RoutingTable(0))[0]), key)
     yield seal(PAYLOAD_TYPE, newest, Ed25519PrivateKey.generate())
     yield seal("application/vnd.headrace.manifest.v1+json", newest, key)
     yield seal(PAYLOAD_TYPE, newest[:-1], key)
-    yield seal(PAYLOAD_TYPE, b'{"revision":-1,"products":{}}', key)
+    yield seal(PAYLOAD_TYPE, newest.replace(b'"revision":99', b'"revision":-1'), key)
     yield json.dumps({**envelope, "signatures": []}).encode()
     yield json.dumps(
         {**json.loads(seal(PAYLOAD_TYPE, newest, key)), "signatures": envelope["signatures"]}
