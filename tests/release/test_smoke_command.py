@@ -96,8 +96,8 @@ async def test_a_child_that_stays_is_killed_and_nobody_waits_for_it(tmp_path: Pa
 
 
 async def test_a_child_that_left_the_group_keeps_nobody_waiting_either(tmp_path: Path) -> None:
-    code = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(1000)"
-    script = f'{sys.executable} -c "{code}" & sleep 1'
+    code = "import os, time; os.setsid(); print(os.getpid(), file=open('pid', 'w'), flush=True); time.sleep(1000)"
+    script = f'{sys.executable} -c "{code}" & until test -s pid; do sleep 0.1; done; cat pid'
     result = await run(tmp_path, "sh", "-c", script)
     assert result.passed
     os.kill(int(result.output), 9)
