@@ -8,6 +8,7 @@ from bundles.core.errors import Invalid
 from headrace.toml_file import read_toml
 
 _MAX_BYTES = 64 * 1024
+_OF_THE_COMMAND_LINE = frozenset({"config", "reload-config", "json", "help"})
 
 
 def take_options(context: typer.Context, file: Path | None) -> Path | None:
@@ -15,24 +16,27 @@ def take_options(context: typer.Context, file: Path | None) -> Path | None:
 
     Raises `Invalid` for a file that is no TOML, an unknown option, or a value that is no value of one.
     """
-    if file is not None:
-        options = {
-            parameter.opts[0].removeprefix("--"): parameter
-            for parameter in context.command.params
-            if not parameter.is_eager
-        }
-        taken = {}
-        for name, value in read_toml(file, _MAX_BYTES, "file of options").items():
-            if name not in options:
-                raise Invalid(f"{file}: there is no option {name!r}; known are {', '.join(sorted(options))}")
-            _check_kind(file, name, value, is_flag=getattr(options[name], "is_flag", False))
-            taken[options[name].name] = value
-        context.default_map = taken
+    if file is None:
+        return None
+    options = {parameter.opts[0].removeprefix("--"): parameter for parameter in context.command.params}
+    known = options.keys() - _OF_THE_COMMAND_LINE
+    taken = {}
+    for name, value in read_toml(file, _MAX_BYTES, "file of options").items():
+        if name not in known:
+            raise Invalid(f"{file}: there is no option {name!r}; known are {', '.join(sorted(known))}")
+        option = options[name]
+        _check_kind(file, name, value, is_flag=getattr(option, "is_flag", False))
+        try:
+            # By its text, as on the command line: 1.5 is not taken for 1.
+            taken[option.name] = option.process_value(context, value if isinstance(value, bool) else str(value))
+        except typer.BadParameter as error:
+            raise Invalid(f"{file}: {name}: {error.message}") from None
+    context.default_map = taken
     return file
 
 
 def _check_kind(file: Path, name: str, value: object, *, is_flag: bool) -> None:
-    if is_flag and not isinstance(value, bool):
-        raise Invalid(f"{file}: {name} is true or false")
-    if not is_flag and type(value) not in (int, str):
+    if is_flag != isinstance(value, bool):
+        raise Invalid(f"{file}: {name} is {'true or false' if is_flag else 'a number or a text in quotes'}")
+    if not isinstance(value, bool | int | float | str):
         raise Invalid(f"{file}: {name} is a number or a text in quotes")

@@ -92,7 +92,7 @@ async def serve(
     routing = Routing(feed, shards, kept, trusted, clock, memo.forget)
     await routing.start()
     builds = NearStore(store, copies, trusted)
-    # What is there now stays, the routing table most of all: no collection of garbage goes through it again.
+    # What is there now stays, with the first routing table: no collection of garbage goes through it again.
     gc.freeze()
     service = Service(routing, Library(builds, trusted, send_deltas=send_deltas), clock)
     data_plane = DataPlane(service, Bodies(builds, cache_bytes - memo.budget), edge)

@@ -125,7 +125,7 @@ class Supervisor:
                         _log.info("workers listening", count=self._count)
                         await self._stopping.wait()
                 self._retire(self._workers)
-        if not listening:
+        if not listening and not self._stopping.is_set():
             raise Failed("the workers ended at their start: the log says why")
         _log.info("workers stopped")
 
@@ -136,7 +136,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return False
             if not await self._start_all():
-                _log.error("workers not renewed", why="new ones ended at their start")
+                _log.error("workers not renewed", why="new ones could not be started, ended, or took too long")
                 return False
             self._retire(old)
             _log.info("workers renewed", count=self._count)
@@ -144,30 +144,40 @@ class Supervisor:
 
     async def _start_all(self) -> bool:
         """Start a full set of workers. False where one of them failed, and then none of them stays."""
-        started = [await self._start(is_wanted=False) for _ in range(self._count)]
-        if not all(await asyncio.gather(*(worker.listens() for worker in started))):
+        tried = [await self._start(is_wanted=False) for _ in range(self._count)]
+        started = [worker for worker in tried if worker is not None]
+        listening = await asyncio.gather(*(worker.listens() for worker in started))
+        if len(started) < self._count or not all(listening) or self._stopping.is_set():
             self._retire(started)
             return False
         for worker in started:
             worker.is_wanted = True
         return True
 
-    async def _start(self, *, is_wanted: bool) -> _Worker:
+    async def _start(self, *, is_wanted: bool) -> _Worker | None:
+        """Start a worker; one whose start met the stop is asked to end. None where the system can't start any."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         handed_on = [listener.fileno() for listener in (*self._listeners, theirs)]
         seat: Mapping[str, str] = {_SEAT_VARIABLE: ",".join(map(str, handed_on))}
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *sys.argv,
-                env={**self._environment, **seat},
-                pass_fds=handed_on,
-                start_new_session=True,  # a terminal's Ctrl-C is the supervisor's, which tells them
-            )
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *sys.argv,
+                    env={**self._environment, **seat},
+                    pass_fds=handed_on,
+                    start_new_session=True,  # a terminal's Ctrl-C is the supervisor's, which tells them
+                )
+            except OSError as error:
+                ours.close()
+                _log.error("worker not started", why=str(error))
+                return None
         worker = _Worker(process, ours, is_wanted=is_wanted)
         self._workers.add(worker)
         self._group.create_task(self._watch(worker))
+        if self._stopping.is_set():
+            worker.retire()
         return worker
 
     async def _watch(self, worker: _Worker) -> None:
@@ -178,9 +188,10 @@ class Supervisor:
         if not worker.is_wanted:
             return
         _log.error("worker ended", pid=worker.process.pid, code=code)
-        await asyncio.sleep(_PAUSE_SECONDS)
-        if not self._stopping.is_set():
-            await self._start(is_wanted=True)
+        replaced = None
+        while replaced is None and not self._stopping.is_set():
+            await asyncio.sleep(_PAUSE_SECONDS)
+            replaced = await self._start(is_wanted=True)
 
     def _retire(self, workers: Collection[_Worker]) -> None:
         for worker in workers:

@@ -22,7 +22,7 @@ HOST = rb"[\w.~!$&'()*+,;=%:\[\]-]*+"
 _LINE = re.compile(TOKEN + rb" ([!-~]++) HTTP/1\.([01])")
 _TARGET = re.compile(rb"(?:(?i:https?)://(?!/)" + HOST + rb")?/.*+")
 _FIELDS = re.compile(rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
-_FRAMING = re.compile(rb"(?:^|\n)((?i:host|content-length|transfer-encoding)):[\t ]*+([^\r]*?)[\t ]*+(?=\r)")
+_FRAMING = re.compile(rb"(?:^|\n)((?i:host|content-length|transfer-encoding)):([^\r]*+)")
 _HOST = re.compile(HOST)
 _DIGITS = re.compile(rb"[0-9]++")
 # In no part of a head: what is neither text nor a line's end, and a line's end that is only half there.
@@ -103,7 +103,7 @@ def _refusal_of_framing(fields: bytes, *, is_host_needed: bool) -> Refusal | Non
     """Of `Host`, exactly one (RFC 9112, section 3.2); and no body (section 6)."""
     found: dict[bytes, list[bytes]] = {}
     for name, value in _FRAMING.findall(fields):
-        found.setdefault(name.lower(), []).append(value)
+        found.setdefault(name.lower(), []).append(value.strip(b"\t "))
     hosts, lengths = found.get(b"host", []), found.get(b"content-length", [])
     if len(hosts) > 1 or (is_host_needed and not hosts) or not all(map(_HOST.fullmatch, hosts)):
         return _malformed("Host: send exactly one")

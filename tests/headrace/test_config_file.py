@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.cli import fail
@@ -14,7 +15,10 @@ from tests.support.processes import origin
         ("cache-mib = \n", "is not TOML"),
         ("cache_mib = 5\n", "no option 'cache_mib'; known are"),
         ("config = 'other.toml'\n", "no option 'config'"),
-        ("cache-mib = 1.5\n", "cache-mib is a number or a text in quotes"),
+        ("cache-mib = 1.5\n", "origin.toml: cache-mib: "),
+        ("cache-mib = 0\n", "origin.toml: cache-mib: "),
+        ('port = "abc"\n', "origin.toml: port: "),
+        ("reload-config = true\n", "no option 'reload-config'"),
         ("cache-mib = true\n", "cache-mib is a number or a text in quotes"),
         ("[serve]\nport = 1\n", "no option 'serve'"),
         ("port = [1]\n", "port is a number"),
@@ -38,6 +42,15 @@ def test_a_rule_holds_for_the_files_options_too(released_data: Path, tmp_path: P
     config = tmp_path / "origin.toml"
     config.write_text('host = "0.0.0.0"\n')
     assert "go round the edge" in fail(released_data, "serve", "--config", str(config), code=3)
+
+
+def test_options_of_every_kind_are_taken(released_data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "origin.toml"
+    config.write_text('head-seconds = 2.5\ncache-mib = 16\nfast-lane = false\nhost = "127.0.0.1"\n')
+    with origin(released_data, "--config", str(config)) as process:
+        for _ in range(3):
+            assert httpx.get(f"{process.url}/sdk@1.0.0/sdk.js").status_code == 200
+        assert process.count("headrace_origin_answers_sent_again_total") == 0
 
 
 def test_the_command_line_wins_over_the_file(released_data: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ PATIENCE_SECONDS = 30
 class Process:
     """A process that logs JSON lines on stderr."""
 
-    def __init__(self, data: Path, *arguments: str) -> None:
+    def __init__(self, data: Path, *arguments: str, command: Sequence[str] = (str(HEADRACE),)) -> None:
         self._process = subprocess.Popen(
-            [HEADRACE, *arguments],
+            [*command, *arguments],
             env=environment(data),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -79,8 +79,8 @@ class Process:
 class Origin(Process):
     """An origin on free ports."""
 
-    def __init__(self, data: Path, *arguments: str) -> None:
-        super().__init__(data, "serve", "--port", "0", "--probe-port", "0", *arguments)
+    def __init__(self, data: Path, *arguments: str, command: Sequence[str] = (str(HEADRACE),)) -> None:
+        super().__init__(data, "serve", "--port", "0", "--probe-port", "0", *arguments, command=command)
         listening = self.wait_for("origin listening")
         self.url = f"http://{listening['address']}"
         self.probes = f"http://{listening['probes']}"

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.support.cli import fail, run, succeed
+from tests.support.cli import HEADRACE, fail, run, succeed
 from tests.support.load import Load, ask
 from tests.support.processes import Origin, origin
 
@@ -62,6 +63,25 @@ def test_workers_that_can_not_be_renewed_go_on(released_data: Path) -> None:
         process.signal(signal.SIGHUP)
         process.wait_for("workers not renewed")
         assert httpx.get(f"{process.url}/sdk@1.0.0/sdk.js").status_code == 200
+
+
+def test_workers_whose_program_is_away_go_on_and_are_renewed_once_it_is_back(
+    released_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    process = Origin(released_data, "--workers", "1", command=(str(python), str(HEADRACE)))
+    process.wait_for("workers listening")
+    python.unlink()
+    process.signal(signal.SIGHUP)
+    process.wait_for("workers not renewed")
+    assert httpx.get(f"{process.url}/sdk@1.0.0/sdk.js").status_code == 200
+    python.symlink_to(sys.executable)
+    process.signal(signal.SIGHUP)
+    process.wait_for("workers renewed")
+    assert httpx.get(f"{process.url}/sdk@1.0.0/sdk.js").status_code == 200
+    assert process.stop() == 0
 
 
 async def test_workers_do_not_outlive_a_killed_supervisor(released_data: Path) -> None:
