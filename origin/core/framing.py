@@ -19,7 +19,7 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 HOST = rb"[\w.~!$&'()*+,;=%:\[\]-]*+"
 """The value of `Host`, and the authority of a URL: without a user's name."""
 
-_LINE = re.compile(TOKEN + rb" ([!-~]++) HTTP/1\.([01])")
+_LINE = re.compile(rb"(" + TOKEN + rb") ([!-~]++) HTTP/1\.([01])")
 _TARGET = re.compile(rb"(?:(?i:https?)://(?!/)" + HOST + rb")?/.*+")
 _FIELDS = re.compile(rb"(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
 _FRAMING = re.compile(rb"(?:^|\n)((?i:host|content-length|transfer-encoding)):([^\r]*+)")
@@ -61,10 +61,11 @@ def refusal_of_head(head: bytes) -> Refusal | None:
         return (
             _too_large(head) if len(line) > MAX_TARGET_BYTES + _LINE_BESIDE_TARGET else _malformed("request line")
         )
-    target, minor_version = requested.groups()
+    method, target, minor_version = requested.groups()
     if len(target) > MAX_TARGET_BYTES:
         return _too_large(head)
-    if not _TARGET.fullmatch(target):
+    is_of_the_server = method == b"OPTIONS" and target == b"*"  # RFC 9110, section 9.3.7
+    if not is_of_the_server and not _TARGET.fullmatch(target):
         return _malformed("target: ask for /path")
     if fields.count(b"\n") - 1 > MAX_FIELDS:
         return _refusal(

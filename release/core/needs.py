@@ -40,7 +40,7 @@ def _roles(routes: ProductRoutes, keep: int, now: int) -> Iterator[tuple[Version
             yield state.scheduled.candidate, f"the candidate of the rollout that is scheduled on channel {name}"
     yield from _pinned(routes, keep, now)
     for name, state in routes.channels.items():
-        for version in _newest(reversed(state.history[:-1]), routes.blocks, keep):
+        for version in _newest(reversed(state.history), routes.blocks, keep + 1):
             yield version, f"a build that channel {name} may be rolled back to"
     for line, versions in _lines(routes.released_or_blocked()).items():
         for version in _newest(versions, routes.blocks, 1):

@@ -105,7 +105,7 @@ def test_the_same_request_has_the_same_bytes_each_time(reader: httpx.Client) -> 
         "lines=0-1",
         "bytes=0-,0-",
         "bytes=" + ",".join(f"{n * 300}-{n * 300}" for n in range(1_000)),
-        "bytes=" + ",".join(["0-0"] * MANY),
+        "bytes=" + ",".join(["-1"] * MANY),  # as many as a head has room for
     ],
 )
 def test_what_is_no_use_to_split_up_is_sent_whole(reader: httpx.Client, asked: str) -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bundles.core.errors import Refused
@@ -89,6 +89,12 @@ def test_so_many_rollbacks_go_where_they_would_have_gone(
         assert back.stable not in after.retired
 
 
+STABLE_BLOCKED = ProductRoutes(
+    {Channel("next"): ChannelState((LINES[2], LINES[0], LINES[1]))}, {}, {LINES[1]: Block("sam", "")}
+)
+
+
+@example(STABLE_BLOCKED, 1, LINES[0])
 @given(routes, st.integers(1, 4), builds)
 def test_a_block_of_any_one_build_leaves_each_channel_and_pin_what_it_would_have_had(
     table: ProductRoutes, keep: int, blocked: Version
