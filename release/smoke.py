@@ -79,7 +79,7 @@ class SmokeRun(msgspec.Struct, frozen=True):
 
     def is_of(self, state: ChannelState | None) -> bool:
         """True while the channel's rollout is the one that the test is for, at whatever stage."""
-        live = None if state is None else state.rollout
+        live = _live(state)
         wanted = self.rollout
         return live is not None and (live.candidate, live.salt) == (wanted.candidate, wanted.salt)
 
@@ -89,8 +89,7 @@ async def runs_of(
 ) -> list[SmokeRun]:
     """The tests of the channel's live rollout, or those named, whether they have run or not."""
     async with control.ledger.transaction() as transaction:
-        state = await transaction.channel(product, channel)
-    rollout = None if state is None else state.rollout
+        rollout = _live(await transaction.channel(product, channel))
     if rollout is None:
         raise Refused(f"there is no live rollout of {product} on channel {channel}")
     known = {test.name: test for test in rollout.plan.smoke_tests}
@@ -149,7 +148,7 @@ async def smoke_of(
     transaction: Transaction, product: Product, channel: Channel, state: ChannelState | None
 ) -> Mapping[str, SmokeOutcome]:
     """What last came of each smoke test of the channel's live rollout, by the test's name."""
-    rollout = None if state is None else state.rollout
+    rollout = _live(state)
     if rollout is None or not rollout.plan.smoke_tests:
         return {}
     return latest_outcomes(await transaction.smoke_outcomes(product, channel, rollout.candidate), rollout.salt)
@@ -161,10 +160,10 @@ async def list_outcomes(
     """All that came of a candidate's smoke tests, oldest first; without its version, of the live rollout's."""
     async with control.ledger.transaction() as transaction:
         if candidate is None:
-            state = await transaction.channel(product, channel)
-            if state is None or state.rollout is None:
+            rollout = _live(await transaction.channel(product, channel))
+            if rollout is None:
                 raise Invalid(f"{product} has no live rollout on channel {channel}: name the build")
-            candidate = state.rollout.candidate
+            candidate = rollout.candidate
         return await transaction.smoke_outcomes(product, channel, candidate)
 
 
@@ -175,7 +174,7 @@ async def bind_to_proven(control: Control, product: Product, channel: Channel, p
     """
     async with control.ledger.transaction() as transaction:
         state = await transaction.channel(product, channel)
-        rollout = None if state is None else state.rollout
+        rollout = _live(state)
         if rollout is None or not _must_prove(rollout):
             return promote
         latest = await smoke_of(transaction, product, channel, state)
@@ -192,6 +191,10 @@ async def bind_to_proven(control: Control, product: Product, channel: Channel, p
             " --break-glass with a reason goes past them"
         )
     return msgspec.structs.replace(promote, seen=promote.seen or rollout)
+
+
+def _live(state: ChannelState | None) -> Rollout | None:
+    return None if state is None else state.rollout
 
 
 def _must_prove(rollout: Rollout) -> bool:
