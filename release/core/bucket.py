@@ -1,7 +1,8 @@
 """Buckets: a tenant's fixed place in [0, 1), from which cohorts are cut."""
 
-import hashlib
 import re
+import struct
+from hashlib import sha256
 from typing import NewType
 
 from bundles.core.errors import Invalid
@@ -10,18 +11,24 @@ BasisPoints = NewType("BasisPoints", int)
 """A share in hundredths of a percent, 0 to 10,000: whole numbers, so that every language agrees on them."""
 
 WHOLE = BasisPoints(10_000)
+_first_8_bytes = struct.Struct(">Q").unpack_from  # the fastest way to read them
 _BUCKETS = 1 << 64
 _PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?%?")
 
 
 def bucket_of(salt: str, tenant: str) -> int:
     """The first 8 bytes, big-endian, of SHA-256(salt + NUL + tenant, UTF-8): a whole number below 2^64."""
-    return int.from_bytes(hashlib.sha256(f"{salt}\0{tenant}".encode()).digest()[:8], "big")
+    bucket: int
+    (bucket,) = _first_8_bytes(sha256(f"{salt}\0{tenant}".encode()).digest())
+    return bucket
 
 
-def is_in_cohort(bucket: int, share: BasisPoints) -> bool:
-    """True for buckets below the share. A larger share holds all of a smaller one."""
-    return bucket * WHOLE < share * _BUCKETS
+def cohort_size(share: BasisPoints) -> int:
+    """How many buckets a share has, from the lowest on: so a larger share holds all of a smaller one.
+
+    It is rounded up: a bucket is one of them exactly where its fraction is below the share's.
+    """
+    return -(-share * _BUCKETS // WHOLE)
 
 
 def fraction_of(bucket: int) -> float:

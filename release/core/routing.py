@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,6 +13,9 @@ from bundles.core.version import Range, Version, parse_version, precedence
 from release.core.names import Channel, Environment, Tenant, parse_environment, parse_tenant, serves_ranges
 from release.core.plan import Plan, Stage
 from release.core.targeting import NOTHING_KNOWN, Attributes
+
+if TYPE_CHECKING:
+    from release.core.resolve import Choice
 
 MAX_HISTORY = 1_000
 MAX_REASON_LENGTH = 500
@@ -171,6 +175,11 @@ class ProductRoutes(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
                 known.clear()
             known[wanted] = next((version for version in self.released if wanted.admits(version)), None)
         return known[wanted]
+
+    @cached_property
+    def choices(self) -> "dict[Channel, Choice]":
+        """What resolution has prepared of the channels; it is the same as long as these routes are."""
+        return {}
 
     @cached_property
     def _newest(self) -> dict[Range, Version | None]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundles.core.errors import Invalid
-from release.core.bucket import BasisPoints, bucket_of, format_share, is_in_cohort, parse_share
+from release.core.bucket import BasisPoints, bucket_of, cohort_size, format_share, parse_share
 
 
 @given(st.text("0123456789abcdef", max_size=32), st.text(max_size=40))
@@ -20,26 +20,26 @@ def test_a_bucket_is_the_first_8_bytes_of_sha256_of_salt_nul_tenant(salt: str, t
 @given(st.integers(0, 2**64 - 1), st.integers(0, 10_000), st.integers(0, 10_000))
 def test_a_larger_share_holds_all_of_a_smaller_one(bucket: int, one: int, other: int) -> None:
     small, large = sorted((one, other))
-    assert is_in_cohort(bucket, BasisPoints(large)) or not is_in_cohort(bucket, BasisPoints(small))
+    assert bucket < cohort_size(BasisPoints(large)) or not bucket < cohort_size(BasisPoints(small))
 
 
 @given(st.integers(0, 2**64 - 1))
 def test_nobody_is_below_0_percent_and_everybody_is_below_100(bucket: int) -> None:
-    assert not is_in_cohort(bucket, BasisPoints(0))
-    assert is_in_cohort(bucket, BasisPoints(10_000))
+    assert not bucket < cohort_size(BasisPoints(0))
+    assert bucket < cohort_size(BasisPoints(10_000))
 
 
 @pytest.mark.parametrize("share", [10, 100, 500, 2_500, 5_000, 9_900])
 def test_the_share_of_tenants_is_the_percentage_within_sampling_error(share: int) -> None:
     count, probability = 50_000, share / 10_000
-    inside = sum(is_in_cohort(bucket_of("salt", f"tenant-{n}"), BasisPoints(share)) for n in range(count))
+    inside = sum(bucket_of("salt", f"tenant-{n}") < cohort_size(BasisPoints(share)) for n in range(count))
     assert abs(inside - count * probability) < 4 * math.sqrt(count * probability * (1 - probability))
 
 
 def test_the_edge_of_a_cohort_is_exact() -> None:
     edge = 2**64 // 4
-    assert is_in_cohort(edge - 1, BasisPoints(2_500))
-    assert not is_in_cohort(edge, BasisPoints(2_500))
+    assert edge - 1 < cohort_size(BasisPoints(2_500))
+    assert not edge < cohort_size(BasisPoints(2_500))
 
 
 @given(st.integers(1, 10_000))
