@@ -115,7 +115,7 @@ def _load(data: Path) -> dict[str, float]:
     assert routing.table is not None
     routes = routing.table.products[_SDK]
     for number in range(_TENANTS):
-        resolve_tenant(routes, Tenant(f"t{number}"), PRODUCTION, STABLE, about={}, now=1)
+        resolve_tenant(routes, Tenant(f"t{number}"), PRODUCTION, STABLE, known={}, now=1)
     resolved = time.perf_counter()
     return {
         "load_s": round(loaded - began, 2),

@@ -44,10 +44,9 @@ async def explain(
 ) -> Explanation:
     """The resolution as an origin makes it. Raises `Invalid` where nothing of the product was released."""
     table, routes = await _routes(snapshots, trusted, product)
-    about = table.about(tenant)
     return Explanation(
         revision=table.revision,
-        resolution=resolve_tenant(routes, tenant, environment, channel, now=clock.now(), about=about),
+        resolution=resolve_tenant(routes, tenant, environment, channel, now=clock.now(), known=table.tenants),
         pin=routes.pins.get(str(PinKey(tenant, environment))),
         channel=routes.channels.get(channel, ChannelState()),
     )

@@ -40,7 +40,7 @@ def common_redirect(table: RoutingTable | None, target: bytes, now: int) -> Comm
     routes = table.products.get(product)
     if routes is None:
         return None
-    build = resolve_tenant(routes, tenant, environment, now=now, about=table.about(tenant)).build
+    build = resolve_tenant(routes, tenant, environment, now=now, known=table.tenants).build
     return None if build is None else common_of(build, what, tenant)
 
 

@@ -108,8 +108,8 @@ def tenant_tags(tenant: Tenant, product: Product) -> tuple[str, ...]:
 
 def _resolve(table: RoutingTable | None, target: TenantFile | TenantResolution, now: int) -> Resolution:
     known = _known(table)
-    routes, about = _routes(known, target.product), known.about(target.tenant)
-    return resolve_tenant(routes, target.tenant, target.environment, now=now, about=about)
+    routes = _routes(known, target.product)
+    return resolve_tenant(routes, target.tenant, target.environment, now=now, known=known.tenants)
 
 
 def _tenant_redirect(table: RoutingTable | None, target: TenantFile, now: int) -> Redirect:

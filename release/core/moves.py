@@ -45,8 +45,8 @@ def known_askers(table: RoutingTable, product: Product, tenants: Iterable[Tenant
 
 def resolve_in(table: RoutingTable, product: Product, channel: Channel, asker: PinKey, now: int) -> Resolution:
     """What a known asker gets."""
-    about = table.about(asker.tenant)
-    return resolve_tenant(table.routes(product), asker.tenant, asker.environment, channel, now=now, about=about)
+    routes = table.routes(product)
+    return resolve_tenant(routes, asker.tenant, asker.environment, channel, now=now, known=table.tenants)
 
 
 def moves(
@@ -111,7 +111,7 @@ def stages_ahead(
     reached: dict[str, list[Tenant]] = {name: [] for name in names}
     for asker in askers:
         if asker.environment == PRODUCTION:
-            place = first_reached(routes, coming.plan, coming.salt, asker, table.about(asker.tenant), now)
+            place = first_reached(routes, coming.plan, coming.salt, asker, table.tenants, now)
             if place is not None:
                 reached[names[place]].append(asker.tenant)
     return [StageAhead(name, tuple(tenants)) for name, tenants in reached.items()]

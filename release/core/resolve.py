@@ -4,6 +4,7 @@ What is the same for all who ask is prepared once for each channel of a table (`
 is left for a request is a look-up, a hash and a comparison.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -13,7 +14,7 @@ from release.core.bucket import bucket_of, cohort_size
 from release.core.names import PRODUCTION, STABLE, STAGING, Channel, Environment, Tenant
 from release.core.plan import Plan, StageKind
 from release.core.routing import ChannelState, Pin, PinKey, ProductRoutes, Rollout, pin_name
-from release.core.targeting import Attributes, Targeting
+from release.core.targeting import NOTHING_KNOWN, Attributes, Targeting
 
 
 class Reason(StrEnum):
@@ -40,6 +41,10 @@ class Passed(StrEnum):
     CANDIDATE_BLOCKED = "candidate-blocked"
     STABLE_BLOCKED = "stable-blocked"
     HELD_BACK = "held-back"
+
+
+Known = Mapping[Tenant, Attributes]
+"""What is known of all tenants. It is looked up only for a plan that goes by it."""
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -71,7 +76,7 @@ class Reach(msgspec.Struct, frozen=True):
     by_bucket: Reason
 
     def reason(
-        self, tenant: Tenant, environment: Environment, bucket: int, about: Attributes, opted_in: bool
+        self, tenant: Tenant, environment: Environment, bucket: int, known: Known, opted_in: bool
     ) -> Reason | None:
         """By which rule it reaches this tenant; None where it does not."""
         if environment == STAGING:
@@ -83,6 +88,7 @@ class Reach(msgspec.Struct, frozen=True):
         if opted_in:
             return Reason.OPT_IN
         if self.targeting is not None:
+            about = known.get(tenant, NOTHING_KNOWN)
             if self.targeting.holds_back(tenant, about, self.place):
                 return None
             if self.targeting.is_first(about):
@@ -113,9 +119,9 @@ def resolve_tenant(
     channel: Channel = STABLE,
     *,
     now: int,
-    about: Attributes,
+    known: Known,
 ) -> Resolution:
-    """What this tenant, of whom this is known, gets of a channel in this environment at `now`."""
+    """What this tenant gets of a channel in this environment at `now`; `known` is what is known of all tenants."""
     choice = routes.choices.get(channel) or _prepare(routes, channel)
     pin = routes.pins.get(pin_name(tenant, environment))
     passed: tuple[Passed, ...] = ()
@@ -133,7 +139,7 @@ def resolve_tenant(
     if rolling is None:
         return _passing(stable, passed)
     bucket = bucket_of(rolling.salt, tenant)
-    reason = rolling.reach.reason(tenant, environment, bucket, about, opted_in)
+    reason = rolling.reach.reason(tenant, environment, bucket, known, opted_in)
     next_change = _next_change(now, rolling.bakes_until, ends)
     if reason is not None:
         if rolling.candidate is not None:
@@ -156,7 +162,7 @@ def resolve_range(routes: ProductRoutes, wanted: Range) -> Resolution:
 
 
 def first_reached(
-    routes: ProductRoutes, plan: Plan, salt: str, asker: PinKey, about: Attributes, now: int
+    routes: ProductRoutes, plan: Plan, salt: str, asker: PinKey, known: Known, now: int
 ) -> int | None:
     """The place of the first stage that reaches the asker, one past the last where only `done` does.
 
@@ -170,7 +176,7 @@ def first_reached(
     bucket = bucket_of(salt, asker.tenant)
     for place in range(len(plan.stages)):
         reach = _reach(plan, place)
-        if reach.reason(asker.tenant, asker.environment, bucket, about, opted_in) is not None:
+        if reach.reason(asker.tenant, asker.environment, bucket, known, opted_in) is not None:
             return place
     return len(plan.stages)
 

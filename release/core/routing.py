@@ -12,7 +12,7 @@ from bundles.core.names import Product
 from bundles.core.version import Range, Version, parse_version, precedence
 from release.core.names import Channel, Environment, Tenant, parse_environment, parse_tenant, serves_ranges
 from release.core.plan import Plan, Stage
-from release.core.targeting import NOTHING_KNOWN, Attributes
+from release.core.targeting import Attributes
 
 if TYPE_CHECKING:
     from release.core.resolve import Choice
@@ -170,11 +170,11 @@ class ProductRoutes(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def newest(self, wanted: Range) -> Version | None:
         """The newest released build in a range. It is looked for once: many pins hold few ranges."""
         known = self._newest
-        if wanted not in known:
+        if wanted.text not in known:
             if len(known) == _MAX_RANGES_KNOWN:
                 known.clear()
-            known[wanted] = next((version for version in self.released if wanted.admits(version)), None)
-        return known[wanted]
+            known[wanted.text] = next((version for version in self.released if wanted.admits(version)), None)
+        return known[wanted.text]
 
     @cached_property
     def choices(self) -> "dict[Channel, Choice]":
@@ -182,7 +182,7 @@ class ProductRoutes(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         return {}
 
     @cached_property
-    def _newest(self) -> dict[Range, Version | None]:
+    def _newest(self) -> dict[str, Version | None]:
         return {}
 
     def _releases(self) -> set[Version]:
@@ -205,7 +205,3 @@ class RoutingTable(msgspec.Struct, frozen=True):
     def routes(self, product: Product) -> ProductRoutes:
         """The product's routes; empty ones where nothing of it was released."""
         return self.products.get(product, ProductRoutes())
-
-    def about(self, tenant: Tenant) -> Attributes:
-        """What is known of a tenant."""
-        return self.tenants.get(tenant, NOTHING_KNOWN)

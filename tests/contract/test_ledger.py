@@ -74,7 +74,7 @@ async def test_what_is_written_is_read_again_in_the_transaction_and_after_it(
         assert await transaction.document(NOTES, "one") == "second"
         assert await transaction.document(Kind("other", str), "one") is None
         assert await transaction.documents(NOTES) == {"one": "second"}
-        assert (await transaction.table()).about(Tenant("acme")) == {"tier": "free"}
+        assert (await transaction.table()).tenants[Tenant("acme")] == {"tier": "free"}
 
     async with ledger.transaction() as transaction:
         await transaction.save_channel(SDK, STABLE, ChannelState((ONE,)))

@@ -51,7 +51,7 @@ def answers(table: ProductRoutes, at: int) -> list[Version | None]:
     tenants = [Tenant(name) for name in ("acme", "zeta", *(f"t{n}" for n in range(10)))]
     return [
         *(
-            resolve_tenant(table, tenant, environment, channel, now=at, about={}).build
+            resolve_tenant(table, tenant, environment, channel, now=at, known={}).build
             for tenant in tenants
             for environment in (PRODUCTION, STAGING)
             for channel in CHANNELS
@@ -104,8 +104,8 @@ def test_a_block_of_any_one_build_leaves_each_channel_and_pin_what_it_would_have
     table, after = (msgspec.structs.replace(each, blocks=blocks) for each in (table, after))
     for tenant in (Tenant("acme"), Tenant("zeta")):
         for channel in CHANNELS:
-            got = resolve_tenant(after, tenant, channel=channel, now=0, about={})
-            assert got.build == resolve_tenant(table, tenant, channel=channel, now=0, about={}).build
+            got = resolve_tenant(after, tenant, channel=channel, now=0, known={})
+            assert got.build == resolve_tenant(table, tenant, channel=channel, now=0, known={}).build
             assert got.build not in after.retired
 
 

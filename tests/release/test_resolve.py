@@ -42,7 +42,9 @@ def test_raising_a_percentage_never_moves_a_tenant_out(plan: Plan, tenant: Tenan
     about = data.draw(abouts)
     reached = False
     for stage_index in range(len(plan.stages)):
-        resolution = resolve_tenant(routes(rolling(plan, stage_index)), tenant, environment, now=0, about=about)
+        resolution = resolve_tenant(
+            routes(rolling(plan, stage_index)), tenant, environment, now=0, known={tenant: about}
+        )
         assert not reached or resolution.build == TWO
         reached = resolution.build == TWO
     assert reached or plan.targeting.holds_back(tenant, about, len(plan.stages) - 1)
@@ -52,7 +54,7 @@ def test_raising_a_percentage_never_moves_a_tenant_out(plan: Plan, tenant: Tenan
 def test_the_share_of_tenants_on_the_candidate_is_within_sampling_error(percent: str) -> None:
     table = routes(rolling(parse_plan(f"{percent},100", [], None), 0))
     count, share = 20_000, float(percent) / 100
-    got = sum(resolve_tenant(table, Tenant(f"tenant{n}"), now=0, about={}).build == TWO for n in range(count))
+    got = sum(resolve_tenant(table, Tenant(f"tenant{n}"), now=0, known={}).build == TWO for n in range(count))
     assert abs(got - count * share) < 4 * math.sqrt(count * share * (1 - share))
 
 
@@ -62,7 +64,7 @@ def test_an_exact_pin_always_wins_over_a_cohort(
 ) -> None:
     stage_index = data.draw(st.integers(0, len(plan.stages) - 1))
     pin = {f"{tenant}~production": Pin(Range(target), "sam", "")}
-    resolution = resolve_tenant(routes(rolling(plan, stage_index), pins=pin), tenant, now=0, about={})
+    resolution = resolve_tenant(routes(rolling(plan, stage_index), pins=pin), tenant, now=0, known={})
     assert (resolution.build, resolution.reason) == (target, Reason.PIN)
 
 
@@ -75,35 +77,35 @@ def test_nobody_ever_gets_a_blocked_build(
     channel = ChannelState(tuple(history), Rollout(candidate, plan, "salt", stage_index, 0))
     table = routes(channel, pins={"acme~production": pin}, blocks=blocks(*blocked))
     for environment in (Environment("production"), STAGING):
-        assert resolve_tenant(table, ACME, environment, now=now, about={}).build not in blocked
+        assert resolve_tenant(table, ACME, environment, now=now, known={}).build not in blocked
     assert resolve_channel(table, STABLE).build not in blocked
     assert resolve_range(table, Range("*")).build not in blocked
 
 
 def test_a_block_is_over_a_pin_and_the_answer_says_so() -> None:
     table = routes(ChannelState((ONE,)), pins=pinned("1.1.0"), blocks=blocks(TWO))
-    resolution = resolve_tenant(table, ACME, now=0, about={})
+    resolution = resolve_tenant(table, ACME, now=0, known={})
     assert (resolution.build, resolution.reason) == (ONE, Reason.STABLE)
     assert resolution.passed == (Passed.PIN_BLOCKED,)
 
 
 def test_an_expired_pin_falls_through_and_says_so() -> None:
     table = routes(ChannelState((ONE,)), pins=pinned("1.1.0", expires_at=500))
-    assert resolve_tenant(table, ACME, now=499, about={}).build == TWO
-    assert resolve_tenant(table, ACME, now=499, about={}).next_change == 500
-    expired = resolve_tenant(table, ACME, now=500, about={})
+    assert resolve_tenant(table, ACME, now=499, known={}).build == TWO
+    assert resolve_tenant(table, ACME, now=499, known={}).next_change == 500
+    expired = resolve_tenant(table, ACME, now=500, known={})
     assert (expired.build, expired.passed) == (ONE, (Passed.PIN_EXPIRED,))
 
 
 def test_an_unsatisfiable_pin_falls_through_and_says_so() -> None:
-    resolution = resolve_tenant(routes(ChannelState((ONE,)), pins=pinned("^9")), ACME, now=0, about={})
+    resolution = resolve_tenant(routes(ChannelState((ONE,)), pins=pinned("^9")), ACME, now=0, known={})
     assert (resolution.build, resolution.passed) == (ONE, (Passed.PIN_UNSATISFIABLE,))
 
 
 def test_a_pin_holds_in_its_own_environment_only() -> None:
     table = routes(ChannelState((ONE,)), pins=pinned("1.1.0", environment="staging"))
-    assert resolve_tenant(table, ACME, STAGING, now=0, about={}).build == TWO
-    assert resolve_tenant(table, ACME, now=0, about={}).build == ONE
+    assert resolve_tenant(table, ACME, STAGING, now=0, known={}).build == TWO
+    assert resolve_tenant(table, ACME, now=0, known={}).build == ONE
 
 
 def test_a_range_takes_the_newest_released_build_and_never_a_candidate() -> None:
@@ -112,7 +114,7 @@ def test_a_range_takes_the_newest_released_build_and_never_a_candidate() -> None
     assert resolve_range(table, Range("~1.1")).build == VERSIONS[1]
     assert resolve_range(table, Range("^2")).build is None
     range_pin = ProductRoutes(table.channels, pinned("^1.0"))
-    assert resolve_tenant(range_pin, ACME, now=0, about={}).build == VERSIONS[2]
+    assert resolve_tenant(range_pin, ACME, now=0, known={}).build == VERSIONS[2]
 
 
 def test_a_range_never_reaches_into_a_preview_channel() -> None:
@@ -135,16 +137,16 @@ def test_a_rolled_back_build_is_gone_from_ranges() -> None:
 
 def test_staging_environments_see_the_candidate_first_and_production_does_not() -> None:
     table = routes(rolling(parse_plan("staging,100", [], None), 0))
-    assert resolve_tenant(table, ACME, STAGING, now=0, about={}).reason is Reason.STAGING
+    assert resolve_tenant(table, ACME, STAGING, now=0, known={}).reason is Reason.STAGING
     for n in range(200):
-        assert resolve_tenant(table, Tenant(f"t{n}"), now=0, about={}).build == ONE
+        assert resolve_tenant(table, Tenant(f"t{n}"), now=0, known={}).build == ONE
 
 
 def test_only_named_canary_tenants_see_the_candidate_at_canary() -> None:
     table = routes(rolling(parse_plan("canary,100", ["acme"], None), 0))
-    assert resolve_tenant(table, ACME, now=0, about={}).reason is Reason.CANARY
+    assert resolve_tenant(table, ACME, now=0, known={}).reason is Reason.CANARY
     for n in range(200):
-        assert resolve_tenant(table, Tenant(f"t{n}"), now=0, about={}).build == ONE
+        assert resolve_tenant(table, Tenant(f"t{n}"), now=0, known={}).build == ONE
 
 
 def test_who_names_no_tenant_gets_the_stable_build_until_the_rollout_is_done() -> None:
@@ -154,18 +156,18 @@ def test_who_names_no_tenant_gets_the_stable_build_until_the_rollout_is_done() -
 
 def test_a_blocked_stable_build_gives_way_to_the_one_before_it() -> None:
     table = routes(ChannelState((ONE, TWO)), blocks=blocks(TWO))
-    resolution = resolve_tenant(table, ACME, now=0, about={})
+    resolution = resolve_tenant(table, ACME, now=0, known={})
     assert (resolution.build, resolution.reason) == (ONE, Reason.EARLIER_STABLE)
     assert resolution.passed == (Passed.STABLE_BLOCKED,)
 
 
 def test_nothing_is_released_where_nothing_was_rolled_out() -> None:
-    assert resolve_tenant(ProductRoutes(), ACME, now=0, about={}).reason is Reason.NOTHING
+    assert resolve_tenant(ProductRoutes(), ACME, now=0, known={}).reason is Reason.NOTHING
 
 
 def test_the_next_change_is_when_the_stage_has_baked() -> None:
     table = routes(rolling(parse_plan("5,100", [], "10m"), 0))
-    assert resolve_tenant(table, ACME, now=0, about={}).next_change == 700
+    assert resolve_tenant(table, ACME, now=0, known={}).next_change == 700
 
 
 def test_many_pins_on_few_ranges_are_resolved_at_the_cost_of_few() -> None:
@@ -183,7 +185,7 @@ def _calls(table: ProductRoutes, numbers: range) -> int:
     profile = cProfile.Profile()
     profile.enable()
     for number in numbers:
-        assert resolve_tenant(table, Tenant(f"t{number}"), now=0, about={}).build == "1.0.49"
+        assert resolve_tenant(table, Tenant(f"t{number}"), now=0, known={}).build == "1.0.49"
     profile.disable()
     return sum(entry.callcount for entry in profile.getstats())
 
@@ -201,24 +203,24 @@ def test_who_opted_in_gets_the_candidate_once_it_has_left_staging(
     without = routes(rolling(plan, stage_index))
     has_left = plan.stages[stage_index].kind is not StageKind.STAGING
     holds = expires_at is None or now < expires_at
-    build = resolve_tenant(table, ACME, now=now, about={}).build
-    assert build == (TWO if has_left and holds else resolve_tenant(without, ACME, now=now, about={}).build)
+    build = resolve_tenant(table, ACME, now=now, known={}).build
+    assert build == (TWO if has_left and holds else resolve_tenant(without, ACME, now=now, known={}).build)
 
 
 def test_an_opt_in_ends_and_says_so() -> None:
     table = routes(rolling(parse_plan("canary,100", ["zeta"], "10m"), 0), pins=opted_in(500))
-    early = resolve_tenant(table, ACME, now=100, about={})
+    early = resolve_tenant(table, ACME, now=100, known={})
     assert (early.build, early.reason, early.next_change) == (TWO, Reason.OPT_IN, 500)
-    late = resolve_tenant(table, ACME, now=500, about={})
+    late = resolve_tenant(table, ACME, now=500, known={})
     assert (late.build, late.passed, late.next_change) == (ONE, (Passed.PIN_EXPIRED,), 700)
-    assert resolve_tenant(table, ACME, now=700, about={}).next_change is None
+    assert resolve_tenant(table, ACME, now=700, known={}).next_change is None
 
 
 def test_who_opted_in_gets_the_stable_build_where_no_rollout_is_live_or_its_candidate_is_blocked() -> None:
     idle = routes(ChannelState((ONE,)), pins=opted_in())
-    assert resolve_tenant(idle, ACME, now=0, about={}).reason is Reason.STABLE
+    assert resolve_tenant(idle, ACME, now=0, known={}).reason is Reason.STABLE
     table = routes(rolling(parse_plan("5,100", [], None), 0), pins=opted_in(), blocks=blocks(TWO))
-    resolution = resolve_tenant(table, ACME, now=0, about={})
+    resolution = resolve_tenant(table, ACME, now=0, known={})
     assert (resolution.build, resolution.passed) == (ONE, (Passed.CANDIDATE_BLOCKED,))
 
 
@@ -228,11 +230,11 @@ def test_an_answer_holds_until_it_says(
 ) -> None:
     stage_index = data.draw(st.integers(0, len(plan.stages) - 1))
     table = routes(rolling(plan, stage_index), pins={f"{tenant}~production": pin})
-    first = resolve_tenant(table, tenant, now=now, about={})
+    first = resolve_tenant(table, tenant, now=now, known={})
     end = 10_000 if first.next_change is None else first.next_change - 1
     assert now <= end
     later = data.draw(st.integers(now, max(end, now)))
-    assert resolve_tenant(table, tenant, now=later, about={}).build == first.build
+    assert resolve_tenant(table, tenant, now=later, known={}).build == first.build
 
 
 FIRST, LAST = ["tier=free,trial"], ["tier=enterprise@100", "slow@done"]
@@ -252,27 +254,31 @@ TIERS = parse_plan("staging,canary,50,100", ["zeta"], None, first=FIRST, last=LA
     ],
 )
 def test_some_are_reached_first_and_some_last(tenant: str, about: dict[str, str], reached_at: str) -> None:
-    place = first_reached(ProductRoutes(), TIERS, "s", PinKey(Tenant(tenant), PRODUCTION), about, 0)
+    place = first_reached(
+        ProductRoutes(), TIERS, "s", PinKey(Tenant(tenant), PRODUCTION), {Tenant(tenant): about}, 0
+    )
     assert place is not None
     assert TIERS.stage_names[place] == reached_at
 
 
 def test_who_is_held_back_is_told_so() -> None:
     plan = parse_plan("99.99,100", [], None, last=["acme"])
-    held = resolve_tenant(routes(rolling(plan, 0)), ACME, now=0, about={})
+    held = resolve_tenant(routes(rolling(plan, 0)), ACME, now=0, known={})
     assert (held.build, held.passed) == (ONE, (Passed.HELD_BACK,))
-    assert resolve_tenant(routes(rolling(plan, 1)), ACME, now=0, about={}).build == TWO
-    assert resolve_tenant(routes(rolling(plan, 0)), ACME, STAGING, now=0, about={}).build == TWO
+    assert resolve_tenant(routes(rolling(plan, 1)), ACME, now=0, known={}).build == TWO
+    assert resolve_tenant(routes(rolling(plan, 0)), ACME, STAGING, now=0, known={}).build == TWO
     opted = routes(rolling(plan, 0), pins=opted_in())
-    assert resolve_tenant(opted, ACME, now=0, about={}).reason is Reason.OPT_IN
+    assert resolve_tenant(opted, ACME, now=0, known={}).reason is Reason.OPT_IN
 
 
 @given(plans(), tenants, abouts, st.none() | pins)
 def test_a_tenants_place_is_foretold(plan: Plan, tenant: Tenant, about: dict[str, str], pin: Pin | None) -> None:
     held = {} if pin is None else {f"{tenant}~production": pin}
-    foretold = first_reached(routes(ChannelState((ONE,)), pins=held), plan, "salt", key(tenant), about, 0)
+    foretold = first_reached(
+        routes(ChannelState((ONE,)), pins=held), plan, "salt", key(tenant), {tenant: about}, 0
+    )
     walked = [
-        resolve_tenant(routes(rolling(plan, place), pins=held), tenant, now=0, about=about).reason
+        resolve_tenant(routes(rolling(plan, place), pins=held), tenant, now=0, known={tenant: about}).reason
         for place in range(len(plan.stages))
     ]
     candidates = [place for place, reason in enumerate(walked) if reason not in (Reason.PIN, Reason.STABLE)]

@@ -161,7 +161,7 @@ def test_from_any_state_one_rollback_gives_everyone_the_target(
     after = transition(state, Rollback(to=target), Circumstances(10_000, blocked))
     routes = ProductRoutes({STABLE: after}, {}, {v: Block("sam", "") for v in blocked})
     for n in range(50):
-        assert resolve_tenant(routes, Tenant(f"t{n}"), now=10_000, about={}).build == target
+        assert resolve_tenant(routes, Tenant(f"t{n}"), now=10_000, known={}).build == target
 
 
 @given(st.lists(commands, max_size=30), st.sets(versions, max_size=2))
@@ -230,7 +230,7 @@ def test_a_hotfix_takes_the_place_of_a_rollout_in_one_step_and_reaches_the_same_
 
 def on_build(state: ChannelState, version: Version) -> set[int]:
     routes = ProductRoutes({STABLE: state})
-    return {n for n in range(300) if resolve_tenant(routes, Tenant(f"t{n}"), now=0, about={}).build == version}
+    return {n for n in range(300) if resolve_tenant(routes, Tenant(f"t{n}"), now=0, known={}).build == version}
 
 
 def test_a_scheduled_rollout_begins_as_if_it_were_started_then_by_its_author() -> None:
@@ -353,5 +353,5 @@ def test_no_production_tenant_gets_a_candidate_that_one_person_alone_has_let_out
             around = Circumstances(now, actor="controller", needs_approval=True)
             state = transition(state, Begin(state.scheduled), around)
         tenant = Tenant(f"t{data.draw(st.integers(0, 5))}")
-        build = resolve_tenant(ProductRoutes({STABLE: state}), tenant, now=now, about={}).build
+        build = resolve_tenant(ProductRoutes({STABLE: state}), tenant, now=now, known={}).build
         assert build in stable | agreed
