@@ -1,9 +1,10 @@
 """What it costs to have more of everything: `python -m benchmarks.flatness [--json]`.
 
 Redirects are asked for by random ones of a thousand tenants and of a million, of an origin without pins and of one
-with a hundred thousand; and files of random ones of ten builds, and of ten thousand. Few and many take turns. The
-origin has one core and the client (wrk) another. On a machine with other work it is requests by second of the
-origin's core that can be compared: a ratio of 1 is flat.
+with a hundred thousand; and files of random ones of ten builds, and of ten thousand, which nginx is asked for too:
+more files than the processor's caches hold cost everybody something. Few and many take turns. The server has one
+core and the client (wrk) another. On a machine with other work it is requests by second of the
+server's core that can be compared: a ratio of 1 is flat.
 """
 
 import argparse
@@ -24,8 +25,9 @@ from rich.table import Table
 
 from benchmarks.many_pins import put_pins
 from benchmarks.serving.client import load
-from benchmarks.serving.peers import Ask, Peer, Running, free_port, running
+from benchmarks.serving.peers import Ask, Peer, Running, free_port, nginx, running
 from benchmarks.serving.world import HEADRACE
+from bundles.core.compress import Encoding, encode
 from bundles.core.names import Product
 from bundles.core.version import Range
 from headrace import wiring
@@ -45,15 +47,23 @@ class Case(msgspec.Struct, frozen=True):
     """So many of something, asked of a server that has them all: the paths of a pattern with the numbers below."""
 
     count: int
-    data: Path
+    server: Peer
     path: str
     asked: int
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """Few and many: requests by second of the origin's core, and by second; medians of them and of their ratios.
+class Contents(msgspec.Struct, frozen=True):
+    """So many tenants' scripts in a folder, and the list to publish them by."""
 
-    `core_share` is how much of its core the origin used, of those two where it was less.
+    count: int
+    folder: Path
+    listing: Path
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """Few and many: requests by second of the server's core, and by second; medians of them and of their ratios.
+
+    `core_share` is how much of its core the server used, of those two where it was less.
     """
 
     what: str
@@ -69,7 +79,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One turn's rates, and how much of its core the origin used."""
+    """One turn's rates, and how much of its core the server used."""
 
     by_core_second: float
     by_second: float
@@ -94,17 +104,19 @@ def main() -> None:
 
 def _pairs(scratch: Path) -> Mapping[str, tuple[Case, Case]]:
     """What is compared: few of it, and many."""
+    few, many = _contents(scratch, 10), _contents(scratch, 10_000)
     plain, pinned = _released(scratch / "plain"), _pinned(_released(scratch / "pinned"))
     return {
-        "tenants": (Case(1_000, plain, _TENANT_PATH, 1_000), Case(1_000_000, plain, _TENANT_PATH, 1_000_000)),
-        "pins": (Case(0, plain, _TENANT_PATH, _PINS), Case(_PINS, pinned, _TENANT_PATH, _PINS)),
-        "builds": (_builds(scratch, 10), _builds(scratch, 10_000)),
+        "tenants": (_tenants(1_000, plain, 1_000), _tenants(1_000_000, plain, 1_000_000)),
+        "pins": (_tenants(0, plain, _PINS), _tenants(_PINS, pinned, _PINS)),
+        "builds": (_builds(few), _builds(many)),
+        "nginx, builds": (_files(few), _files(many)),
     }
 
 
 def _compare(what: str, few: Case, many: Case, rounds: int, seconds: int) -> Figure:
     with ExitStack() as stack:
-        servers = [(case, stack.enter_context(running(_origin(case)))) for case in (few, many)]
+        servers = [(case, stack.enter_context(running(case.server))) for case in (few, many)]
         for case, server in servers:
             _ask_each(case, server)
         turns = [[_turn(case, server, seconds) for case, server in servers] for _ in range(rounds)]
@@ -148,10 +160,33 @@ def _ask_each(case: Case, server: Running) -> None:
     connection.close()
 
 
-def _origin(case: Case) -> Peer:
+def _tenants(count: int, data: Path, asked: int) -> Case:
+    return Case(count, _origin(data, _TENANT_PATH % 0), _TENANT_PATH, asked)
+
+
+def _builds(contents: Contents) -> Case:
+    """Each of the contents as a build."""
+    data = contents.folder / "data"
+    _headrace(data, "publish-batch", contents.listing)
+    return Case(contents.count, _origin(data, _BUILD_PATH % 0), _BUILD_PATH, contents.count)
+
+
+def _files(contents: Contents) -> Case:
+    """Each of the contents as files for nginx, by the same paths."""
+    root = contents.folder / "www"
+    for number in range(contents.count):
+        file = _made(root / (_BUILD_PATH % number).removeprefix("/"))
+        body = (contents.folder / str(number) / file.name).read_bytes()
+        file.write_bytes(body)
+        file.with_name(f"{file.name}.br").write_bytes(encode(body, Encoding.BR))
+    server = nginx(root, contents.folder, {"first": Ask(_BUILD_PATH % 0)})
+    return Case(contents.count, server, _BUILD_PATH, contents.count)
+
+
+def _origin(data: Path, path: str) -> Peer:
     port = free_port()
-    command = (str(HEADRACE), "serve", "--data", str(case.data), "--port", str(port), "--probe-port", "0")
-    return Peer("headrace", port, command, {"first": Ask(case.path % 0)})
+    command = (str(HEADRACE), "serve", "--data", str(data), "--port", str(port), "--probe-port", "0")
+    return Peer("headrace", port, command, {"first": Ask(path)})
 
 
 def _released(data: Path) -> Path:
@@ -180,17 +215,17 @@ def _pinned(data: Path) -> Path:
     return data
 
 
-def _builds(scratch: Path, count: int) -> Case:
-    """So many builds, each of one small file of its own."""
-    folder = scratch / f"builds-{count}"
-    with _made(folder / "all.jsonl").open("w") as listing:
+def _contents(scratch: Path, count: int) -> Contents:
+    """So many small scripts, each of its own bytes."""
+    folder = scratch / f"contents-{count}"
+    listing = _made(folder / "all.jsonl")
+    with listing.open("w") as lines:
         for number in range(count):
             script = f"globalThis.content = 'the content of tenant {number}';\n" * 20
             _made(folder / str(number) / "content.js").write_text(script)
             line = {"product": f"@tenant-{number}/content", "version": "1.0.0", "files": str(number)}
-            listing.write(json.dumps(line) + "\n")
-    _headrace(folder / "data", "publish-batch", folder / "all.jsonl")
-    return Case(count, folder / "data", _BUILD_PATH, count)
+            lines.write(json.dumps(line) + "\n")
+    return Contents(count, folder, listing)
 
 
 def _made(file: Path) -> Path:

@@ -18,23 +18,24 @@ class Load(msgspec.Struct, frozen=True):
     p99: float
 
 
+def pinned(core: int | None, *command: str) -> list[str]:
+    """The command on one core, or on all of them."""
+    return list(command) if core is None else ["taskset", "-c", str(core), *command]
+
+
 def load(
-    url: str, headers: Mapping[str, str], connections: int, seconds: int, script: Sequence[str | Path] = ()
+    url: str,
+    headers: Mapping[str, str],
+    connections: int,
+    seconds: int,
+    script: Sequence[str | Path] = (),
+    core: int | None = CLIENT_CORE,
 ) -> Load:
     """Ask for one URL, over so many connections, for so long. Raises `SystemExit` for an answer of 4xx or 5xx.
 
     A Lua script with its arguments may choose what is asked for.
     """
-    command: list[str | Path] = [
-        "taskset",
-        "-c",
-        str(CLIENT_CORE),
-        "wrk",
-        "-t1",
-        f"-c{connections}",
-        f"-d{seconds}s",
-        "--latency",
-    ]
+    command: list[str | Path] = [*pinned(core, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency")]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     scripted = ["-s", script[0], url, "--", *script[1:]] if script else [url]

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from benchmarks.serving.client import pinned
 from benchmarks.serving.world import DELTA, HEADRACE, LARGE, PRODUCT, SMALL, World
 
 SERVER_CORE = 0
@@ -59,10 +60,10 @@ class Running(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def running(peer: Peer) -> Iterator[Running]:
-    """The peer, started; it is ended afterwards."""
+def running(peer: Peer, core: int | None = SERVER_CORE) -> Iterator[Running]:
+    """The peer, started on this core, or on all of them; it is ended afterwards."""
     process = subprocess.Popen(
-        ["taskset", "-c", str(SERVER_CORE), *peer.command],
+        pinned(core, *peer.command),
         env={**os.environ, **peer.environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -81,10 +82,13 @@ def peers(world: World, scratch: Path) -> list[Peer]:
     """All of them; Headrace and nginx first. Raises `SystemExit` where one is not installed."""
     whole = {"br": Ask(f"/{LARGE}", _ENCODED), "small": Ask(f"/{SMALL}", _ENCODED)}
     by_name = {"br": Ask(f"/{LARGE}.br"), "small": Ask(f"/{SMALL}.br"), "dcz": Ask(f"/{DELTA}")}
+    moving = f"/{PRODUCT}@stable/{LARGE}"
+    redirect = f"location = {moving} {{ return 302 /{PRODUCT}@{world.version}/{LARGE}; }}"
     uvicorn = ("uvicorn", "--no-access-log", "--log-level=error")
     return [
         headrace("headrace", world),
-        _nginx(world, scratch, {**whole, "302": Ask(f"/{PRODUCT}@stable/{LARGE}"), "dcz": Ask(f"/{DELTA}")}),
+        nginx(world.folder, scratch, {**whole, "302": Ask(moving), "dcz": Ask(f"/{DELTA}")}, redirect),
+        _floor(moving),
         headrace("headrace, slow lane", world, "--no-fast-lane"),
         _python("StaticFiles", uvicorn, "static_files", world, by_name),
         _python("ServeStatic", uvicorn, "servestatic", world, whole),
@@ -117,30 +121,42 @@ def headrace(name: str, world: World, *options: str) -> Peer:
     return Peer(name, port, (*command, *options), asks)
 
 
+def _floor(moving: str) -> Peer:
+    """No server: what Python's fastest event loop can do at most."""
+    port = free_port()
+    command = (sys.executable, "-m", "benchmarks.serving.floor", str(port))
+    # It does not look at what it is asked, and always says the same.
+    return Peer("uvloop, unread", port, command, {"302": Ask(moving)})
+
+
 def _python(name: str, server: tuple[str, ...], app: str, world: World, asks: Mapping[str, Ask]) -> Peer:
     port = free_port()
     target = (f"--port={port}", "--factory", f"benchmarks.serving.static_apps:{app}")
     return Peer(name, port, (sys.executable, "-m", *server, *target), asks, {"WORLD_FOLDER": str(world.folder)})
 
 
-def _nginx(world: World, scratch: Path, asks: Mapping[str, Ask]) -> Peer:
-    """One worker, the encoded files as they lie, the same caching and CORS headers, no log."""
+def nginx(folder: Path, scratch: Path, asks: Mapping[str, Ask], locations: str = "") -> Peer:
+    """One worker, the folder's encoded files as they lie, the same caching and CORS headers, no log.
+
+    Raises `SystemExit` where it is not installed.
+    """
     if shutil.which("nginx") is None or not _BROTLI_MODULE.exists():
         raise SystemExit("this benchmark needs Debian's nginx and libnginx-mod-http-brotli-static")
-    config, port = scratch / "nginx.conf", free_port()
+    port = free_port()
+    config = scratch / f"nginx-{port}.conf"
     config.write_text(
         f"""load_module {_BROTLI_MODULE};
-worker_processes 1; daemon off; pid {scratch}/nginx.pid; error_log stderr crit; user root;
+worker_processes 1; daemon off; pid {config}.pid; error_log stderr crit; user root;
 events {{ worker_connections 4096; }}
 http {{
     access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
-    open_file_cache max=1000 inactive=1h; types {{ text/javascript js; }}
+    open_file_cache max=30000 inactive=1h; types {{ text/javascript js; }}
     server {{
-        listen 127.0.0.1:{port}; root {world.folder};
+        listen 127.0.0.1:{port}; root {folder};
         brotli_static on; gzip_static on; gzip_vary on;
         add_header Cache-Control "public, max-age=31536000, immutable";
         add_header Access-Control-Allow-Origin *; add_header X-Content-Type-Options nosniff;
-        location = /{PRODUCT}@stable/{LARGE} {{ return 302 /{PRODUCT}@{world.version}/{LARGE}; }}
+        {locations}
     }}
 }}
 """

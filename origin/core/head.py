@@ -28,8 +28,12 @@ _PLAIN = re.compile(
     + _FIELDS
     + rb"\r\n"
 )
+_TELLING_NAMES = (*FIELDS, SECRET_HEADER)
+_FIRST_LETTERS = b"".join(name[:1].lower() + name[:1].upper() for name in _TELLING_NAMES)
 # It begins with the end of the line before: a character that the search can skip to.
-_TELLING = re.compile(rb"\n((?i:" + b"|".join(map(re.escape, (*FIELDS, SECRET_HEADER))) + rb"):[^\r]*+)")
+_TELLING = re.compile(
+    rb"\n((?=[%b])(?i:%b):[^\r]*+)" % (_FIRST_LETTERS, b"|".join(map(re.escape, _TELLING_NAMES)))
+)
 
 
 def read_head(data: bytes) -> RequestKey | None:
