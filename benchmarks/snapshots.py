@@ -27,7 +27,7 @@ from headrace import wiring
 from origin.adapters.followed_file import FollowedFile
 from origin.routing import Routing
 from release.adapters.system_clock import SystemClock
-from release.change import Author, Control, Subject
+from release.change import Author, Begin, Control, Subject
 from release.core.audit import Change
 from release.core.names import PRODUCTION, STABLE, Tenant
 from release.core.resolve import resolve_tenant
@@ -58,10 +58,13 @@ def _sizes(data: Path) -> dict[int, int]:
 
 
 async def _change(data: Path, control: Control, origin: Routing, number: int) -> dict[str, float]:
+    async def act(begin: Begin) -> None:
+        async with begin() as transaction:
+            await transaction.save_pin(_SDK, PinKey(Tenant(f"t{number}"), PRODUCTION), _pin(number + 1))
+
     before = _sizes(data)
     began = time.perf_counter()
-    async with control.change(Subject("pin", _SDK, f"t{number}"), Author("benchmark")) as transaction:
-        await transaction.save_pin(_SDK, PinKey(Tenant(f"t{number}"), PRODUCTION), _pin(number + 1))
+    await control.once(Subject("pin", _SDK, f"t{number}"), Author("benchmark"), act, lambda _: None)
     changed = time.perf_counter()
     await origin.refresh()
     ended = time.perf_counter()

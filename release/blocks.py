@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from bundles.core.version import Version
-from release.change import Author, Control, Subject
+from release.change import Author, Begin, Control, Subject
 from release.core.moves import Move, known_askers, moves
 from release.core.names import STABLE
 from release.core.routing import Block
@@ -20,9 +20,9 @@ async def set_block(control: Control, product: Product, version: Version, author
     subject = Subject("block-set", product, version)
     block = Block(author=author.actor, reason=author.reason)
 
-    async def act() -> list[Move]:
+    async def act(begin: Begin) -> list[Move]:
         await control.require_build(product, version)
-        async with control.change(subject, author) as transaction:
+        async with begin() as transaction:
             before = await transaction.table()
             await transaction.save_block(product, version, block)
             after = await transaction.table()
@@ -36,8 +36,8 @@ async def clear_block(control: Control, product: Product, version: Version, auth
     """Take a block away. Raises `Invalid` where there is none."""
     subject = Subject("block-clear", product, version)
 
-    async def act() -> None:
-        async with control.change(subject, author) as transaction:
+    async def act(begin: Begin) -> None:
+        async with begin() as transaction:
             if version not in await transaction.blocks(product):
                 raise Invalid(f"{product}@{version} is not blocked")
             await transaction.save_block(product, version, None)

@@ -1,8 +1,9 @@
 """The one way in which the routing table is changed: state and audit row in one transaction, then the snapshot."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Protocol, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -69,16 +70,31 @@ def _is_one_line(text: str) -> bool:
 class Subject(msgspec.Struct, frozen=True):
     """What a change is about: its verb, its product and the thing of it that changes.
 
-    `asked` is all else that the request says, by which a request with an idempotency key is known again.
+    `asked` is all else that the request says, by which a request with an idempotency key is known again. Where a
+    request makes several changes, each has a `part` of its own.
     """
 
     verb: str
     product: Product
     name: str
     asked: object = None
+    part: str = ""
 
 
-class Repeated(Exception):
+class Begin(Protocol):
+    """Begins the change that was asked for.
+
+    `name` and `reason` are for the audit row, where they are known no sooner than now.
+    """
+
+    def __call__(
+        self, *, name: str | None = None, reason: str | None = None
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that ends with the audit row, the next revision and a new snapshot."""
+        ...
+
+
+class _Repeated(Exception):
     """The request was made before, with this key: nothing is changed. `entry` is what it made then."""
 
     def __init__(self, entry: Entry) -> None:
@@ -109,18 +125,49 @@ class Control(msgspec.Struct, frozen=True):
     trusted: TrustedKeys
     is_preview: bool = False
 
-    @asynccontextmanager
-    async def change(self, subject: Subject, author: Author) -> AsyncIterator[Transaction]:
-        """A transaction that ends with the audit row, the next revision and a new snapshot.
+    async def once(
+        self,
+        subject: Subject,
+        author: Author,
+        act: Callable[[Begin], Awaitable[T]],
+        again: Callable[[Entry], T],
+    ) -> T:
+        """What `act` makes by the change that it begins, or what `again` reads of what it made when it was asked
+        for before, with the author's idempotency key. There is no other way to a change.
 
         Raises `Conflict` where the author expected another revision or used the idempotency key for another
-        request, `Repeated` for the same one (see `once`), `Refused` where the key may not sign snapshots or
-        origins could not load the next one. Where it raises, nothing is changed, but for a `Failed` that says the
-        change is committed: the snapshot is then written by the next change or start.
+        request, `Refused` where the key may not sign snapshots or origins could not load the next one. Where it
+        raises, nothing is changed, but for a `Failed` that says the change is committed: the snapshot is then
+        written by the next change or start.
         """
+        try:
+            if (earlier := await self.earlier(subject, author)) is not None:
+                return again(earlier)
+            return await act(partial(self._change, subject, author))
+        except _Repeated as repeated:
+            return again(repeated.entry)
+
+    async def earlier(self, subject: Subject, author: Author) -> Entry | None:
+        """What the same request made when it was asked for before. Raises `Conflict` as `once` does."""
+        if author.key is None:
+            return None
+        async with self.ledger.transaction() as transaction:
+            return await self._earlier(transaction, subject, author)
+
+    async def sync(self, *, thorough: bool = False) -> Root:
+        """Bring the snapshot up to the ledger, as `sync_snapshot` does."""
+        return await sync_snapshot(
+            self.ledger, self.snapshots, self.signing_key, self.trusted, self.clock.now(), thorough=thorough
+        )
+
+    @asynccontextmanager
+    async def _change(
+        self, subject: Subject, author: Author, *, name: str | None = None, reason: str | None = None
+    ) -> AsyncIterator[Transaction]:
         check_signer(self.signing_key, self.trusted, None)
         async with self.ledger.transaction() as transaction:
-            await self._check_key(transaction, subject, author)
+            if (earlier := await self._earlier(transaction, subject, author)) is not None:
+                raise _Repeated(earlier)
             begun = await _check_revision(transaction, author)
             before = await transaction.table() if self.is_preview else None
             yield transaction
@@ -132,8 +179,8 @@ class Control(msgspec.Struct, frozen=True):
                     actor=author.actor,
                     verb=subject.verb,
                     product=subject.product,
-                    subject=subject.name,
-                    reason=author.audited_reason,
+                    subject=subject.name if name is None else name,
+                    reason=author.audited_reason if reason is None else reason,
                 )
             )
             await self._keep_key(transaction, subject, author, revision)
@@ -146,43 +193,25 @@ class Control(msgspec.Struct, frozen=True):
                 " the snapshot as soon as it can"
             ) from None
 
-    async def sync(self, *, thorough: bool = False) -> Root:
-        """Bring the snapshot up to the ledger, as `sync_snapshot` does."""
-        return await sync_snapshot(
-            self.ledger, self.snapshots, self.signing_key, self.trusted, self.clock.now(), thorough=thorough
-        )
-
-    async def once(
-        self, subject: Subject, author: Author, act: Callable[[], Awaitable[T]], again: Callable[[Entry], T]
-    ) -> T:
-        """What `act` makes by `change`, or what `again` reads of what it made when it was asked for before."""
-        try:
-            if author.key is not None:
-                async with self.ledger.transaction() as transaction:
-                    await self._check_key(transaction, subject, author)
-            return await act()
-        except Repeated as repeated:
-            return again(repeated.entry)
-
-    async def _check_key(self, transaction: Transaction, subject: Subject, author: Author) -> None:
-        if author.key is None:
-            return
-        use = await transaction.key_use(author.actor, author.key)
+    async def _earlier(self, transaction: Transaction, subject: Subject, author: Author) -> Entry | None:
+        key = _key(subject, author)
+        use = None if key is None else await transaction.key_use(author.actor, key)
         if use is None or use.at <= self.clock.now() - KEY_SECONDS:
-            return
+            return None
         if use.request != _digest(subject, author):
             raise Conflict(
                 f"the idempotency key {author.key!r} was used for another request, which made revision"
                 f" {use.revision}: take a new key for each request"
             )
-        raise Repeated(await transaction.entry(use.revision))
+        return await transaction.entry(use.revision)
 
     async def _keep_key(self, transaction: Transaction, subject: Subject, author: Author, revision: int) -> None:
-        if author.key is None:
+        key = _key(subject, author)
+        if key is None:
             return
         now = self.clock.now()
         await transaction.forget_keys(now - KEY_SECONDS)
-        await transaction.save_key_use(KeyUse(author.actor, author.key, _digest(subject, author), revision, now))
+        await transaction.save_key_use(KeyUse(author.actor, key, _digest(subject, author), revision, now))
 
     async def require_build(self, product: Product, version: Version) -> Manifest:
         """The build. Raises `Invalid` for one that was never published, `Failed` for a wrong signature."""
@@ -205,6 +234,11 @@ async def refuse_retired(transaction: Transaction, product: Product, version: Ve
     """Raises `Refused` for a build that was retired, also since `require_build` has seen it."""
     if version in await transaction.retired(product):
         raise Refused(f"{product}@{version} was retired: publish its files as a new version")
+
+
+def _key(subject: Subject, author: Author) -> str | None:
+    """The author's key for this change, of all that the request makes."""
+    return f"{author.key}/{subject.part}" if author.key and subject.part else author.key
 
 
 def _digest(subject: Subject, author: Author) -> Digest:

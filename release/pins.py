@@ -7,7 +7,7 @@ import msgspec
 from bundles.core.errors import Invalid, Refused
 from bundles.core.names import Product
 from bundles.core.version import Range, Version
-from release.change import Author, Control, Subject, refuse_retired
+from release.change import Author, Begin, Control, Subject, refuse_retired
 from release.core.audit import document_at
 from release.core.moves import resolve_in
 from release.core.names import STABLE
@@ -42,7 +42,7 @@ async def set_pin(control: Control, product: Product, key: PinKey, pin: Pin, aut
     """
     subject = Subject("pin-set", product, str(key), asked=pin)
 
-    async def act() -> None:
+    async def act(begin: Begin) -> None:
         now = control.clock.now()
         if pin.expires_at is not None and pin.expires_at <= now:
             raise Invalid("the pin would have expired already: name a time that is yet to come")
@@ -51,7 +51,7 @@ async def set_pin(control: Control, product: Product, key: PinKey, pin: Pin, aut
         published_at = await control.builds.published_at(product)
         if not published_at:
             raise await control.unknown_product(product)
-        async with control.change(subject, author) as transaction:
+        async with begin() as transaction:
             check_replaced(await transaction.pin(product, key), by_customer=pin.by_customer)
             routes = await _routes_but_pins(transaction, product)
             await _require_satisfiable(transaction, product, routes, pin)
@@ -81,8 +81,8 @@ async def clear_pin(
     subject = Subject("pin-clear", product, str(key), asked=by_customer)
     place = f"pins/{product}/{key.tenant}/{key.environment}"
 
-    async def act() -> Pin:
-        async with control.change(subject, author) as transaction:
+    async def act(begin: Begin) -> Pin:
+        async with begin() as transaction:
             pin = await transaction.pin(product, key)
             if pin is None:
                 raise Invalid(f"{key.tenant} has no pin on {product} in {key.environment}")

@@ -1,7 +1,7 @@
 """The policy in force: read it, and put another in its place."""
 
 from bundles.core.names import Product
-from release.change import Author, Control, Subject
+from release.change import Author, Begin, Control, Subject
 from release.core.freeze import frozen_at
 from release.core.names import Channel
 from release.core.policy import Policy
@@ -21,8 +21,8 @@ async def apply_policy(control: Control, policy: Policy, author: Author) -> None
             period.span(zone)
     subject = Subject("policy-apply", EVERY_PRODUCT, IN_FORCE, asked=policy)
 
-    async def act() -> None:
-        async with control.change(subject, author) as transaction:
+    async def act(begin: Begin) -> None:
+        async with begin() as transaction:
             await transaction.save_document(POLICIES, IN_FORCE, policy)
 
     await control.once(subject, author, act, lambda _: None)

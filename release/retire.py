@@ -7,7 +7,7 @@ build stays, or finds the build retired and is refused. What a crash left undone
 Every build that stays is read before the first one goes: it must be known what it needs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -18,7 +18,8 @@ from bundles.core.retention import Decision, Policy, Verdict, decide, decide_nam
 from bundles.core.version import Version
 from bundles.ports import Store, Sweeper
 from bundles.sweep import Garbage, measure, needed_blobs, sweep
-from release.change import Author, Control, Subject
+from release.change import Author, Begin, Control, Subject
+from release.core.audit import Entry
 from release.core.needs import needed_builds, without
 from release.core.routing import ProductRoutes, RoutingTable
 from release.ports import Transaction
@@ -65,25 +66,33 @@ async def retire(control: Control, store: Store, wanted: Wanted, author: Author)
     Raises `Refused` for a named build that is needed, and where nothing was ever released, since it is not known
     then what is needed, and `Failed` where a build that stays can't be read: nothing is changed then. `Conflict`
     is raised where a publish is running or a release engineer was faster. It may always be run again.
+
+    With an idempotency key, no more builds of a product are retired than when it was asked for before.
     """
     await control.sync()
     async with store.sweeping() as sweeper:
         table = await control.ledger.table()
-        decided = await _decide_all(control, store, wanted, table)
+        decided = await _decide_all(control, store, wanted, table, author)
         needed = await needed_blobs(store, control.trusted, _going(decided))
         for each in decided:
-            await _retire(control, sweeper, each, _routes(table, each.product), author)
+            await _retire(control, sweeper, wanted, each, _routes(table, each.product), author)
         return Retirement(decided, await sweep(store, sweeper, needed, control.clock.now()))
 
 
-async def _decide_all(control: Control, store: Store, wanted: Wanted, table: RoutingTable) -> tuple[Decided, ...]:
+async def _decide_all(
+    control: Control, store: Store, wanted: Wanted, table: RoutingTable, author: Author | None = None
+) -> tuple[Decided, ...]:
     if table.revision == 0:
         raise Refused(
             "nothing was ever released from this data folder, so it is not known which builds are needed: retire"
             " them where the control database is"
         )
     products = await _products(store, wanted, table)
-    return tuple([await _decide(control, store, wanted, each, _routes(table, each)) for each in products])
+    decided = []
+    for product in products:
+        before = None if author is None else await control.earlier(_subject(wanted, product), author)
+        decided.append(await _decide(control, store, wanted, product, _routes(table, product), before))
+    return tuple(decided)
 
 
 async def _products(store: Store, wanted: Wanted, table: RoutingTable) -> Sequence[Product]:
@@ -100,19 +109,28 @@ def _going(decided: Iterable[Decided]) -> set[tuple[Product, Version]]:
 
 
 async def _retire(
-    control: Control, sweeper: Sweeper, decided: Decided, routes: ProductRoutes, author: Author
+    control: Control, sweeper: Sweeper, wanted: Wanted, decided: Decided, routes: ProductRoutes, author: Author
 ) -> None:
     product = decided.product
     new = [version for version in decided.retired if version not in routes.retired]
-    if new:
-        async with control.change(Subject("retire", product, " ".join(new)), author) as transaction:
+
+    async def act(begin: Begin) -> None:
+        async with begin(name=" ".join(new)) as transaction:
             if await _present_routes(transaction, product) != routes:
                 raise Conflict(f"{product} was changed meanwhile: look at what changed, then try again")
             await transaction.add_retired(product, new)
             for name, state in routes.channels.items():
                 await transaction.save_channel(product, name, without(state, new))
+
+    if new:
+        await control.once(_subject(wanted, product), author, act, lambda _: None)
     for version in decided.retired:
         await sweeper.retire_manifest(product, version)
+
+
+def _subject(wanted: Wanted, product: Product) -> Subject:
+    """A product's part of what is asked for."""
+    return Subject("retire", product, wanted.products, asked=wanted, part=product)
 
 
 async def _present_routes(transaction: Transaction, product: Product) -> ProductRoutes:
@@ -125,26 +143,39 @@ async def _present_routes(transaction: Transaction, product: Product) -> Product
 
 
 async def _decide(
-    control: Control, store: Store, wanted: Wanted, product: Product, routes: ProductRoutes
+    control: Control,
+    store: Store,
+    wanted: Wanted,
+    product: Product,
+    routes: ProductRoutes,
+    before: Entry | None,
 ) -> Decided:
-    now = control.clock.now()
+    """The verdicts; where the same request was made `before`, only what is left to do of it."""
     published_at = await store.published_at(product)
+    half_done = [
+        Decision(version, at, Verdict.RETIRE, "retired before, but not taken away yet")
+        for version, at in published_at.items()
+        if version in routes.retired
+    ]
+    if before is not None:
+        retired = [Version(text) for text in before.subject.split()]
+        return Decided(product, tuple(half_done), tuple(each for each in retired if each not in published_at))
+    decisions = _verdicts(wanted, product, routes, published_at, control.clock.now())
+    already = [version for version in wanted.named if version in routes.retired and version not in published_at]
+    return Decided(product, (*decisions, *half_done), tuple(dict.fromkeys(already)))
+
+
+def _verdicts(
+    wanted: Wanted, product: Product, routes: ProductRoutes, published_at: Mapping[Version, int], now: int
+) -> Sequence[Decision]:
     for version in wanted.named:
         if version not in published_at and version not in routes.retired:
             raise Invalid(f"there is no build {product}@{version}")
     standing = {version: at for version, at in published_at.items() if version not in routes.retired}
     needs = needed_builds(routes, wanted.policy.keep, now)
     if wanted.named:
-        decisions = decide_named([version for version in wanted.named if version in standing], standing, needs)
-    else:
-        decisions = decide(wanted.policy, standing, needs, now)
-    half_done = [
-        Decision(version, at, Verdict.RETIRE, "retired before, but not taken away yet")
-        for version, at in published_at.items()
-        if version in routes.retired
-    ]
-    already = [version for version in wanted.named if version in routes.retired and version not in published_at]
-    return Decided(product, (*decisions, *half_done), tuple(dict.fromkeys(already)))
+        return decide_named([version for version in wanted.named if version in standing], standing, needs)
+    return decide(wanted.policy, standing, needs, now)
 
 
 def _routes(table: RoutingTable, product: Product) -> ProductRoutes:

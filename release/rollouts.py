@@ -7,7 +7,7 @@ import msgspec
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
-from release.change import Author, Control, Subject, refuse_retired
+from release.change import Author, Begin, Control, Subject, refuse_retired
 from release.core.audit import document_at
 from release.core.commands import Command, Promote, Schedule, Start
 from release.core.names import Channel
@@ -51,7 +51,7 @@ async def command_channel(
     at = await control.once(
         subject,
         author,
-        lambda: _command_channel(control, subject, channel, command, author),
+        lambda begin: _command_channel(control, begin, product, channel, command, author),
         lambda entry: ChannelAt(entry.revision, document_at(entry.after, place, ChannelState)),
     )
     async with control.ledger.transaction() as transaction:
@@ -59,14 +59,14 @@ async def command_channel(
 
 
 async def _command_channel(
-    control: Control, subject: Subject, channel: Channel, command: Command, author: Author
+    control: Control, begin: Begin, product: Product, channel: Channel, command: Command, author: Author
 ) -> ChannelAt:
-    product, started = subject.product, _started(command)
+    started = _started(command)
     if started is not None:
         check_entries(started.plan.smoke_tests, await control.require_build(product, started.candidate))
     if isinstance(command, Promote) and not author.breaks_glass:
         command = await bind_to_proven(control, product, channel, command)
-    async with control.change(subject, author) as transaction:
+    async with begin() as transaction:
         revision = await transaction.revision() + 1
         state = await transaction.channel(product, channel)
         if state is None and started is None:

@@ -11,7 +11,8 @@ from bundles.core.errors import Failed, Invalid, Refused
 from bundles.core.manifest import manifest_digest
 from bundles.core.names import Product
 from bundles.core.version import Version
-from release.change import Author, Control, Subject
+from release.change import Author, Begin, Control, Subject
+from release.core.audit import document_at
 from release.core.commands import Promote
 from release.core.names import Channel
 from release.core.plan import StageKind
@@ -118,10 +119,29 @@ async def due_runs(control: Control) -> list[SmokeRun]:
     return due
 
 
-async def run_smoke_test(control: Control, runners: SmokeRunners, run: SmokeRun, actor: str) -> SmokeOutcome:
-    """Run the test and keep its outcome. Raises `Refused` where somebody else runs it, or the rollout has ended:
-    then nothing is kept.
+async def run_smoke_test(
+    control: Control, runners: SmokeRunners, run: SmokeRun, actor: str, key: str | None = None
+) -> SmokeOutcome:
+    """Run the test and keep its outcome; where this was asked for before with the key, what was kept then.
+
+    Raises `Refused` where somebody else runs it, or the rollout has ended: then nothing is kept.
     """
+    rollout = run.rollout
+    asked = (rollout.candidate, rollout.salt)
+    subject = Subject("smoke", run.product, run.channel, asked, part=run.test.name)
+    return await control.once(
+        subject,
+        Author(actor, key=key),
+        lambda begin: _run_and_keep(control, begin, runners, run, actor),
+        lambda entry: document_at(
+            entry.after, f"smoke_outcomes/{run.product}/{run.channel}/{entry.revision}", SmokeOutcome
+        ),
+    )
+
+
+async def _run_and_keep(
+    control: Control, begin: Begin, runners: SmokeRunners, run: SmokeRun, actor: str
+) -> SmokeOutcome:
     async with _claimed(control, run):
         manifest = await control.require_build(run.product, run.rollout.candidate)
         candidate = Candidate(run.channel, manifest, manifest_digest(manifest))
@@ -140,7 +160,7 @@ async def run_smoke_test(control: Control, runners: SmokeRunners, run: SmokeRun,
             output=clean_output(result.output),
         )
         with anyio.CancelScope(shield=True):  # a change that has begun is finished
-            await _keep(control, run, outcome)
+            await _keep(begin, run, outcome)
     return outcome
 
 
@@ -239,11 +259,10 @@ async def _why_not(transaction: Transaction, run: SmokeRun, now: int) -> str | N
     return None
 
 
-async def _keep(control: Control, run: SmokeRun, outcome: SmokeOutcome) -> None:
+async def _keep(begin: Begin, run: SmokeRun, outcome: SmokeOutcome) -> None:
     """Write the outcome and its audit row; for a rollout that has ended meanwhile, nothing."""
     verdict = "passed" if outcome.passed else "failed"
-    author = Author(outcome.actor, clean_finding(f"{outcome.test} {verdict}: {outcome.finding}"))
-    async with control.change(Subject("smoke", run.product, run.channel), author) as transaction:
+    async with begin(reason=clean_finding(f"{outcome.test} {verdict}: {outcome.finding}")) as transaction:
         if not run.is_of(await transaction.channel(run.product, run.channel)):
             raise Refused(
                 f"the rollout of {outcome.candidate} has ended while smoke test {outcome.test!r} ran:"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bundles.core.errors import Invalid, Refused
-from release.change import Author, Control, Subject
+from release.change import Author, Begin, Control, Subject
 from release.core.names import Tenant
 from release.core.targeting import Attributes, check_attributes
 from release.policies import EVERY_PRODUCT
@@ -23,8 +23,8 @@ async def set_attributes(
         check_attributes(attributes)
     about = Subject("tenant-set", EVERY_PRODUCT, subject, asked=known)
 
-    async def act() -> None:
-        async with control.change(about, author) as transaction:
+    async def act(begin: Begin) -> None:
+        async with begin() as transaction:
             present = await transaction.documents(TENANTS)
             if len(present.keys() | known.keys()) > MAX_TENANTS:
                 raise Refused(
@@ -41,8 +41,8 @@ async def clear_attributes(control: Control, tenant: Tenant, author: Author) -> 
     """Forget what is known of a tenant. Raises `Invalid` where nothing is."""
     subject = Subject("tenant-clear", EVERY_PRODUCT, tenant)
 
-    async def act() -> None:
-        async with control.change(subject, author) as transaction:
+    async def act(begin: Begin) -> None:
+        async with begin() as transaction:
             if await transaction.document(TENANTS, tenant) is None:
                 raise Invalid(f"nothing is known of a tenant {tenant!r}")
             await transaction.save_document(TENANTS, tenant, None)

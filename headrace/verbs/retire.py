@@ -12,7 +12,17 @@ from bundles.core.names import parse_product
 from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP, Policy, Verdict
 from bundles.core.version import parse_version
 from headrace import wiring
-from headrace.options import DEFAULT_DATA, Actor, AsJson, Data, Database, Reason, actor_or_login, example
+from headrace.options import (
+    DEFAULT_DATA,
+    Actor,
+    AsJson,
+    Data,
+    Database,
+    IdempotencyKey,
+    Reason,
+    actor_or_login,
+    example,
+)
 from headrace.terminal import show
 from headrace.times import format_time
 from headrace.verbs.changes import with_control
@@ -37,7 +47,8 @@ class BuildView(msgspec.Struct, frozen=True):
 class RetirementView(msgspec.Struct, frozen=True):
     """What was done, or with `applied` false what would be: each build's verdict, and the blobs that go.
 
-    `retired_already` are builds that were named, as product@version, and had gone before.
+    `retired_already` are builds that were named, as product@version, or retired by the same request, and had gone
+    before.
     """
 
     applied: bool
@@ -67,6 +78,7 @@ def retire(
     apply: Annotated[bool, typer.Option("--apply", help="Do it. Without this, nothing is changed.")] = False,
     reason: Reason = "",
     actor: Actor = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
@@ -77,7 +89,7 @@ def retire(
         policy=Policy(keep, parse_duration(older_than)),
         named=tuple(parse_version(text) for text in versions or ()),
     )
-    author = Author(actor_or_login(actor), reason)
+    author = Author(actor_or_login(actor), reason, key=idempotency_key)
 
     async def run(control: Control) -> Retirement:
         async with wiring.store(data) as store:

@@ -17,6 +17,7 @@ from headrace.options import (
     ChannelName,
     Data,
     Database,
+    IdempotencyKey,
     ProductName,
     actor_or_login,
     example,
@@ -40,6 +41,7 @@ def run(
     ] = None,
     channel: ChannelName = STABLE,
     actor: Actor = None,
+    idempotency_key: IdempotencyKey = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
@@ -50,7 +52,7 @@ def run(
 
     async def run_all(control: Control) -> list[OutcomeView]:
         runs = await runs_of(control, *parsed, names)
-        return await _run_together(control, runs, who)
+        return await _run_together(control, runs, who, idempotency_key)
 
     views = with_control(data, database, run_all)
     show(views, as_json, lambda console: draw_outcomes(console, views))
@@ -86,7 +88,7 @@ def _draw(console: Console, views: list[OutcomeView]) -> None:
     draw_outcomes(console, views)
 
 
-async def _run_together(control: Control, runs: list[SmokeRun], actor: str) -> list[OutcomeView]:
+async def _run_together(control: Control, runs: list[SmokeRun], actor: str, key: str | None) -> list[OutcomeView]:
     """What came of each, in the plan's order. The first that could not be run or kept raises, after the others."""
     limiter = anyio.CapacityLimiter(wiring.SMOKE_TESTS_AT_ONCE)
     runners = wiring.smoke_runners(control)
@@ -96,7 +98,8 @@ async def _run_together(control: Control, runs: list[SmokeRun], actor: str) -> l
     async def run_one(run: SmokeRun) -> None:
         async with limiter:
             try:
-                outcomes[run.test.name] = view_outcome(await run_smoke_test(control, runners, run, actor))
+                outcome = await run_smoke_test(control, runners, run, actor, key)
+                outcomes[run.test.name] = view_outcome(outcome)
             except HeadraceError as fault:
                 faults.append(fault)
 

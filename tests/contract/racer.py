@@ -13,9 +13,16 @@ from bundles.core.errors import Conflict
 from bundles.core.names import Product
 from headrace import wiring
 from release.change import Author, Control, Subject
+from release.ports import Transaction
+from tests.support.changes import change
 
 RACES = 1_000
 SDK = Product("sdk")
+
+
+async def nothing(transaction: Transaction) -> None:
+    """To be first is all that counts."""
+    del transaction
 
 
 class Racer:
@@ -29,8 +36,7 @@ class Racer:
     async def ask(self, revision: int) -> None:
         """Ask for the change after this revision."""
         try:
-            async with self._control.change(Subject("race", SDK, "stable"), Author("racer", "", revision)):
-                pass
+            await change(self._control, Subject("race", SDK, "stable"), Author("racer", "", revision), nothing)
         except Conflict:
             self.lost += 1
         else:

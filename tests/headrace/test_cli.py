@@ -7,10 +7,13 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import typer
 
+from headrace.cli import app
 from tests.support.cli import HEADRACE, environment, fail, publish, release, run, succeed, write_build
 from tests.support.processes import controller
 
@@ -376,3 +379,15 @@ def test_json_is_json_alone(released: Path) -> None:
     result = run(released, "rollout", "status", "sdk", "--json")
     assert json.loads(result.stdout)["stable"] == "1.0.0"
     assert result.stderr == ""
+
+
+def test_every_verb_that_makes_a_change_takes_an_idempotency_key() -> None:
+    def options(command: Any, path: str) -> Iterator[tuple[str, set[str]]]:
+        for name, each in getattr(command, "commands", {}).items():
+            yield from options(each, f"{path} {name}")
+        yield path, {option for parameter in command.params for option in parameter.opts}
+
+    found = dict(options(typer.main.get_command(app), "headrace"))
+    changing = {path for path, named in found.items() if "--actor" in named}
+    assert "headrace retire" in changing
+    assert {path for path in changing if "--idempotency-key" not in found[path]} == set()

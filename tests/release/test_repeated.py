@@ -18,9 +18,15 @@ from release.blocks import clear_block, list_blocks, set_block
 from release.change import KEY_SECONDS, Author, Control
 from release.core.commands import Promote, Rollback
 from release.core.names import STABLE
+from release.core.plan import parse_plan
+from release.core.policy import Policy
 from release.core.routing import Pin
+from release.core.smoke import SmokeOutcome, parse_smoke_tests
 from release.pins import clear_pin, list_pins, set_pin
+from release.policies import apply_policy
 from release.rollouts import command_channel, read_channel
+from release.smoke import list_outcomes, run_smoke_test, runs_of
+from release.tenants import clear_attributes, set_attributes
 from tests.release.test_change import ACME, ONE, SAM, SDK, TWO, start
 from tests.support.cli import write_build
 
@@ -73,7 +79,13 @@ async def test_every_verb_takes_a_key(control: Control) -> None:
         await clear_block(control, SDK, TWO, msgspec.structs.replace(KEYED, key="unblock"))
     assert cleared == [pin, pin]
     assert not await list_blocks(control, SDK)
-    assert (await control.ledger.table()).revision == 6
+    for _ in range(2):
+        await apply_policy(control, Policy(), msgspec.structs.replace(KEYED, key="policy"))
+        tenants = {ACME.tenant: {"tier": "free"}}
+        await set_attributes(control, tenants, "acme", msgspec.structs.replace(KEYED, key="tenant"))
+    for _ in range(2):
+        await clear_attributes(control, ACME.tenant, msgspec.structs.replace(KEYED, key="forget"))
+    assert (await control.ledger.table()).revision == 9
 
 
 @pytest.mark.parametrize(
@@ -128,3 +140,22 @@ async def test_of_many_that_send_one_request_at_once_all_get_the_one_change(
             group.start_soon(send)
     assert revisions == [3] * 8
     assert (await control.ledger.table()).revision == 3
+
+
+async def test_a_smoke_test_is_run_once_for_a_key(control: Control, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    tests = parse_smoke_tests([], [f"sh -c 'echo ran | tee -a {ran}'", "false"], [], 60)
+    tested = msgspec.structs.replace(start(TWO), plan=parse_plan("staging,100", [], None, tests))
+    await command_channel(control, SDK, STABLE, tested, SAM)
+    runners = wiring.smoke_runners(control)
+
+    async def run_all(key: str | None) -> list[SmokeOutcome]:
+        runs = await runs_of(control, SDK, STABLE)
+        return [await run_smoke_test(control, runners, run, "sam", key) for run in runs]
+
+    first = await run_all("key-1")
+    assert await run_all("key-1") == first
+    assert ran.read_text() == "ran\n"
+    assert [outcome.passed for outcome in await run_all("key-2")] == [True, False]
+    assert ran.read_text() == "ran\nran\n"
+    assert len(await list_outcomes(control, SDK, STABLE, TWO)) == 4

@@ -138,6 +138,27 @@ async def test_to_retire_again_changes_nothing(control: Control, store: DiskStor
     assert contents(data) == before
 
 
+async def test_a_key_retires_no_more_of_a_product_than_it_did(control: Control, store: DiskStore) -> None:
+    keyed = Author("sam", key="key-1")
+    await retire(control, store, KEEP_ONE, keyed)
+    await release(control, NEXT)
+    again = await retire(control, store, KEEP_ONE, keyed)
+    assert [(each.retired, each.already) for each in again.products] == [([], (OLDER,))]
+    with pytest.raises(Conflict, match="another request"):
+        await retire(control, store, Wanted("*", Policy(keep=2)), keyed)
+    more = await retire(control, store, KEEP_ONE, SAM)
+    assert [each.retired for each in more.products] == [[OLD]]
+
+
+async def test_a_key_finishes_what_was_broken_off(control: Control, store: DiskStore, data: Path) -> None:
+    keyed = Author("sam", key="key-1")
+    with pytest.raises(Failed, match=r"no sdk@1\.0\.0"):
+        await retire(control, BreaksOff(data / "store"), KEEP_ONE, keyed)
+    again = await retire(control, store, KEEP_ONE, keyed)
+    assert [each.retired for each in again.products] == [[OLDER]]
+    assert await store.versions(SDK) == [OLD, STABLE_BUILD, NEXT]
+
+
 async def test_a_dictionary_outlives_its_build(control: Control, store: DiskStore) -> None:
     await retire(control, store, KEEP_ONE, SAM)
     manifest = await load_build(store, control.trusted, SDK, OLD)

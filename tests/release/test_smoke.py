@@ -21,6 +21,7 @@ from release.core.routing import Rollout
 from release.core.smoke import CommandTest, SmokeOutcome, parse_smoke_tests
 from release.rollouts import command_channel, read_channel
 from release.smoke import SmokeRun, due_runs, list_outcomes, run_smoke_test, runs_of
+from tests.support.changes import change
 from tests.support.smoke import ONE, SDK, control_of
 
 pytestmark = pytest.mark.anyio
@@ -176,9 +177,10 @@ async def test_what_passed_in_an_earlier_rollout_or_for_other_bytes_does_not_cou
     await tell(control, start("true"))
     with pytest.raises(Refused, match="command has not run"):
         await tell(control, Promote())
-    async with control.change(Subject("smoke", SDK, STABLE), SAM) as transaction:
-        other = msgspec.structs.replace(earlier, rollout="salt", digest=Digest("0" * 64))
-        await transaction.add_smoke_outcome(SDK, STABLE, other)
+    other = msgspec.structs.replace(earlier, rollout="salt", digest=Digest("0" * 64))
+    await change(
+        control, Subject("smoke", SDK, STABLE), SAM, lambda new: new.add_smoke_outcome(SDK, STABLE, other)
+    )
     with pytest.raises(Refused, match="command passed for other bytes"):
         await tell(control, Promote())
 

@@ -20,7 +20,9 @@ from release.change import Author, Control, Subject
 from release.core.audit import Change
 from release.core.names import PRODUCTION, Tenant
 from release.core.routing import Pin, PinKey
+from release.ports import Transaction
 from release.snapshot import read_table
+from tests.support import changes
 from tests.system.crash_harness import Step, Steps, fail_with, in_child, kill_self, watch_disk
 
 SDK, SAM = Product("sdk"), Author("sam")
@@ -34,11 +36,14 @@ def key(tenant: str) -> PinKey:
 
 async def change(control: Control, number: int) -> None:
     """One change of several shards."""
-    async with control.change(Subject("test", SDK, "pins"), SAM) as transaction:
+
+    async def write(transaction: Transaction) -> None:
         for tenant in ("acme", "zeta", "beta"):
             await transaction.save_pin(
                 SDK, PinKey(Tenant(tenant), PRODUCTION), Pin(Range(f"1.0.{number}"), "sam", "")
             )
+
+    await changes.change(control, Subject("test", SDK, "pins"), SAM, write)
 
 
 async def prepare(data: Path) -> int:

@@ -23,7 +23,9 @@ from release.core.limits import MAX_CHANNELS
 from release.core.names import PRODUCTION, Channel, Tenant
 from release.core.routing import ChannelState, Pin, PinKey, RoutingTable
 from release.core.snapshot import MAX_SEALED_BYTES, PAYLOAD_TYPE, decode_root
+from release.ports import Transaction
 from release.snapshot import resign_snapshot
+from tests.support.changes import change
 from tests.support.cli import fail, succeed
 from tests.support.processes import Origin, controller, origin
 from tests.support.snapshots import in_shards, put_snapshot, seal_root
@@ -117,9 +119,8 @@ async def test_ten_rotations_with_an_origin_that_sleeps_through_five(data: Path)
         async with wiring.control(data) as control:
             assert await resign_snapshot(control.snapshots, control.signing_key, control.trusted)
             wiring.keys(data).distrust(str(old))
-            async with control.change(Subject("pin", SDK, "acme"), SAM) as transaction:
-                pin = Pin(Range("1.0.0"), f"rotation {number}", "")
-                await transaction.save_pin(SDK, PinKey(Tenant("acme"), PRODUCTION), pin)
+            pin, key = Pin(Range("1.0.0"), f"rotation {number}", ""), PinKey(Tenant("acme"), PRODUCTION)
+            await change(control, Subject("pin", SDK, "acme"), SAM, lambda new: new.save_pin(SDK, key, pin))
         return signed_by_the_old
 
     def new_origin() -> Routing:
@@ -156,12 +157,12 @@ async def test_ten_rotations_with_an_origin_that_sleeps_through_five(data: Path)
 
 @pytest.mark.anyio
 async def test_a_limit_that_is_half_reached_is_told_by_the_controller(data: Path) -> None:
-    async with (
-        wiring.control(data) as control,
-        control.change(Subject("test", SDK, "channels"), SAM) as transaction,
-    ):
+    async def write(transaction: Transaction) -> None:
         for number in range(MAX_CHANNELS // 2):
             await transaction.save_channel(SDK, Channel(f"c{number}"), ChannelState())
+
+    async with wiring.control(data) as control:
+        await change(control, Subject("test", SDK, "channels"), SAM, write)
     with controller(data) as process:
         told = process.wait_for("limit near")
     assert (told["what"], told["used"], told["most"]) == ("channels of sdk", MAX_CHANNELS // 2 + 1, MAX_CHANNELS)
