@@ -2,34 +2,44 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.change import Author, Begin, Control, Subject
 from release.core.moves import Move, known_askers, moves
 from release.core.names import STABLE
-from release.core.routing import Block
+from release.core.routing import Block, RoutingTable
 
 
-async def set_block(control: Control, product: Product, version: Version, author: Author) -> list[Move]:
-    """Block a published build, at once and everywhere. Raises `Invalid` for an unknown build.
+class Affected(msgspec.Struct, frozen=True):
+    """Those who had a build when it was blocked, of the tenants that the routes name, with what each gets instead.
 
-    Returns the tenants that had it, of those that the routes name, each with what it gets instead; none where the
-    request was made before, since then nobody is moved.
+    Where the request is `repeated`, it is whom the block keeps from the build now; nobody if it is not `in_force`
+    any more.
     """
+
+    moves: list[Move]
+    repeated: bool = False
+    in_force: bool = True
+
+
+async def set_block(control: Control, product: Product, version: Version, author: Author) -> Affected:
+    """Block a published build, at once and everywhere. Raises `Invalid` for an unknown build."""
     subject = Subject("block-set", product, version)
     block = Block(author=author.actor, reason=author.reason)
 
-    async def act(begin: Begin) -> list[Move]:
+    async def act(begin: Begin) -> Affected:
         await control.require_build(product, version)
         async with begin() as transaction:
             before = await transaction.table()
             await transaction.save_block(product, version, block)
             after = await transaction.table()
-        askers = known_askers(before, product, ())
-        return moves(before, after, product, STABLE, askers, control.clock.now())
+        return Affected(_moves(before, after, product, control.clock.now()))
 
-    return await control.once(subject, author, act, lambda _: [])
+    made = await control.once(subject, author, act, lambda _: None)
+    return await _affected_now(control, product, version) if made is None else made
 
 
 async def clear_block(control: Control, product: Product, version: Version, author: Author) -> None:
@@ -43,6 +53,20 @@ async def clear_block(control: Control, product: Product, version: Version, auth
             await transaction.save_block(product, version, None)
 
     await control.once(subject, author, act, lambda _: None)
+
+
+async def _affected_now(control: Control, product: Product, version: Version) -> Affected:
+    table = await control.ledger.table()
+    routes = table.routes(product)
+    others = {blocked: block for blocked, block in routes.blocks.items() if blocked != version}
+    products = {**table.products, product: msgspec.structs.replace(routes, blocks=others)}
+    unblocked = msgspec.structs.replace(table, products=products)
+    moved = _moves(unblocked, table, product, control.clock.now())
+    return Affected(moved, repeated=True, in_force=version in routes.blocks)
+
+
+def _moves(before: RoutingTable, after: RoutingTable, product: Product, now: int) -> list[Move]:
+    return moves(before, after, product, STABLE, known_askers(before, product, ()), now)
 
 
 async def list_blocks(control: Control, product: Product) -> Mapping[Version, Block]:

@@ -33,33 +33,42 @@ class WatchedPin(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
 
 
-async def set_pin(control: Control, product: Product, key: PinKey, pin: Pin, author: Author) -> None:
-    """Pin a tenant; an earlier pin is replaced.
+async def set_pin(
+    control: Control, product: Product, key: PinKey, pin: Pin, author: Author, *, hold: bool = False
+) -> Pin:
+    """Pin a tenant, with `hold` at the build that it gets now; an earlier pin is replaced. Returns the pin.
 
     An exact pin may name any published build, a range must have a released one. Raises `Refused` for what the
     policy does not allow, a build that is blocked or a range that nothing satisfies, `Invalid` for an unknown
     build or a date that has passed.
     """
-    subject = Subject("pin-set", product, str(key), asked=pin)
+    subject = Subject("pin-set", product, str(key), asked=(pin, hold))
 
-    async def act(begin: Begin) -> None:
-        now = control.clock.now()
-        if pin.expires_at is not None and pin.expires_at <= now:
-            raise Invalid("the pin would have expired already: name a time that is yet to come")
-        if pin.target is not None and pin.target.exact is not None:
-            await control.require_build(product, pin.target.exact)
-        published_at = await control.builds.published_at(product)
-        if not published_at:
-            raise await control.unknown_product(product)
-        async with begin() as transaction:
-            check_replaced(await transaction.pin(product, key), by_customer=pin.by_customer)
-            routes = await _routes_but_pins(transaction, product)
-            await _require_satisfiable(transaction, product, routes, pin)
-            rule = (await policy_in_force(transaction)).pin_rule(product)
-            check_pin(rule, pin, _pinned_build(routes, pin, published_at), now)
-            await transaction.save_pin(product, key, pin)
+    async def act(begin: Begin) -> Pin:
+        wanted = msgspec.structs.replace(pin, target=await present_build(control, product, key)) if hold else pin
+        await _set_pin(control, begin, product, key, wanted)
+        return wanted
 
-    await control.once(subject, author, act, lambda _: None)
+    place = f"pins/{product}/{key.tenant}/{key.environment}"
+    return await control.once(subject, author, act, lambda entry: document_at(entry.after, place, Pin))
+
+
+async def _set_pin(control: Control, begin: Begin, product: Product, key: PinKey, pin: Pin) -> None:
+    now = control.clock.now()
+    if pin.expires_at is not None and pin.expires_at <= now:
+        raise Invalid("the pin would have expired already: name a time that is yet to come")
+    if pin.target is not None and pin.target.exact is not None:
+        await control.require_build(product, pin.target.exact)
+    published_at = await control.builds.published_at(product)
+    if not published_at:
+        raise await control.unknown_product(product)
+    async with begin() as transaction:
+        check_replaced(await transaction.pin(product, key), by_customer=pin.by_customer)
+        routes = await _routes_but_pins(transaction, product)
+        await _require_satisfiable(transaction, product, routes, pin)
+        rule = (await policy_in_force(transaction)).pin_rule(product)
+        check_pin(rule, pin, _pinned_build(routes, pin, published_at), now)
+        await transaction.save_pin(product, key, pin)
 
 
 async def present_build(control: Control, product: Product, key: PinKey) -> Range:

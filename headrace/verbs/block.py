@@ -22,7 +22,7 @@ from headrace.options import (
 )
 from headrace.terminal import show
 from headrace.verbs.changes import with_control
-from release.blocks import clear_block, list_blocks, set_block
+from release.blocks import Affected, clear_block, list_blocks, set_block
 from release.change import Author, Control
 from release.core.moves import Move
 
@@ -39,9 +39,14 @@ class BlockView(msgspec.Struct, frozen=True):
 
 
 class Blocked(BlockView, frozen=True):
-    """A build that was just blocked, and the tenants that had it: those that pins and canaries name."""
+    """A build that was just blocked, and the tenants that had it: those that pins and canaries name.
+
+    Of a request that is `repeated`, those whom the block keeps from it now; it may not be `in_force` any more.
+    """
 
     affected: list[Move]
+    repeated: bool
+    in_force: bool
 
 
 @app.command("set", epilog=example('headrace block set posthog-js 1.4.2 --reason "leaks tokens"'))
@@ -60,10 +65,11 @@ def set_(
     name, build = parse_product(product), parse_version(version)
     author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
 
-    async def change(control: Control) -> list[Move]:
+    async def change(control: Control) -> Affected:
         return await set_block(control, name, build, author)
 
-    view = Blocked(name, build, author.actor, reason, with_control(data, database, change))
+    made = with_control(data, database, change)
+    view = Blocked(name, build, author.actor, reason, made.moves, made.repeated, made.in_force)
     show(view, as_json, lambda console: _draw_blocked(console, view))
 
 
@@ -107,7 +113,8 @@ def clear(
 
 
 def _draw_blocked(console: Console, view: Blocked) -> None:
-    console.print(f"{view.product}@{view.version} is blocked")
+    state = "is blocked" if view.in_force else "is not blocked any more"
+    console.print(f"{view.product}@{view.version} {state}{', by this request before' if view.repeated else ''}")
     for move in view.affected:
         console.print(f"{move.tenant} ({move.environment}) gets {move.after or 'nothing'} instead")
 

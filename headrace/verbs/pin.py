@@ -32,7 +32,7 @@ from release.change import Author, Control
 from release.core.freeze import parse_time
 from release.core.names import PRODUCTION, parse_environment, parse_tenant
 from release.core.routing import CANDIDATES, Pin, PinKey, parse_pin_key
-from release.pins import WatchedPin, clear_pin, list_pins, present_build, set_pin
+from release.pins import WatchedPin, clear_pin, list_pins, set_pin
 
 app = typer.Typer(help="Hold a tenant at the build it has tested.", no_args_is_help=True)
 
@@ -96,10 +96,8 @@ def set_(
     wanted = None if target in (None, CANDIDATES) else Range(target)
 
     async def change(control: Control) -> Pin:
-        held = await present_build(control, name, key) if target is None else wanted
-        pin = Pin(held, author.actor, reason, expires_at, by_customer=as_customer)
-        await set_pin(control, name, key, pin, author)
-        return pin
+        pin = Pin(wanted, author.actor, reason, expires_at, by_customer=as_customer)
+        return await set_pin(control, name, key, pin, author, hold=target is None)
 
     view = _view(name, key, with_control(data, database, change))
     show(view, as_json, lambda console: console.print(f"{tenant} is pinned to {product}@{view.target}"))

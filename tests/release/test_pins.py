@@ -172,7 +172,7 @@ async def test_a_block_lists_each_tenant_that_it_moves(control: Control) -> None
     await released(control, ONE, TWO)
     for key, target in ((ACME, "1.1.0"), (ZETA, "~1.1"), (PinKey(Tenant("old"), PRODUCTION), "1.0.0")):
         await set_pin(control, SDK, key, pin(target), SAM)
-    assert await set_block(control, SDK, TWO, SAM) == [
+    assert (await set_block(control, SDK, TWO, SAM)).moves == [
         Move(Tenant("acme"), PRODUCTION, TWO, ONE),
         Move(Tenant("zeta"), PRODUCTION, TWO, ONE),
         Move(Tenant("zeta"), STAGING, TWO, ONE),

@@ -17,7 +17,8 @@ from headrace import wiring
 from release.blocks import clear_block, list_blocks, set_block
 from release.change import KEY_SECONDS, Author, Control
 from release.core.commands import Promote, Rollback
-from release.core.names import STABLE
+from release.core.moves import Move
+from release.core.names import PRODUCTION, STABLE
 from release.core.plan import parse_plan
 from release.core.policy import Policy
 from release.core.routing import Pin
@@ -86,6 +87,29 @@ async def test_every_verb_takes_a_key(control: Control) -> None:
     for _ in range(2):
         await clear_attributes(control, ACME.tenant, msgspec.structs.replace(KEYED, key="forget"))
     assert (await control.ledger.table()).revision == 9
+
+
+async def test_a_block_that_is_repeated_says_so_and_whom_it_keeps_from_the_build(control: Control) -> None:
+    await set_pin(control, SDK, ACME, Pin(Range("1.1.0"), "sam", ""), SAM)
+    first = await set_block(control, SDK, TWO, KEYED)
+    again = await set_block(control, SDK, TWO, KEYED)
+    assert first.moves == again.moves == [Move(ACME.tenant, PRODUCTION, TWO, ONE)]
+    assert (first.repeated, again.repeated, again.in_force) == (False, True, True)
+    await clear_block(control, SDK, TWO, SAM)
+    after = await set_block(control, SDK, TWO, KEYED)
+    assert (after.moves, after.repeated, after.in_force) == ([], True, False)
+
+
+async def test_to_hold_a_tenant_where_it_is_is_the_same_request_wherever_it_is_by_now(control: Control) -> None:
+    held = await set_pin(control, SDK, ACME, Pin(None, "sam", ""), KEYED, hold=True)
+    assert held.target == Range("1.0.0")
+    await clear_pin(control, SDK, ACME, SAM)
+    for command in (start(TWO, "100"), Promote()):
+        await command_channel(control, SDK, STABLE, command, SAM)
+    assert await set_pin(control, SDK, ACME, Pin(None, "sam", ""), KEYED, hold=True) == held
+    assert await list_pins(control, SDK) == {}
+    with pytest.raises(Conflict, match="another request"):
+        await set_pin(control, SDK, ACME, Pin(None, "sam", ""), KEYED)
 
 
 @pytest.mark.parametrize(
