@@ -37,7 +37,11 @@ _PASSED = {
 
 
 class Why(msgspec.Struct, frozen=True):
-    """The answer of `headrace why`. `bucket` lies in [0, 1); `next_change` is RFC 3339 in UTC."""
+    """The answer of `headrace why`. `bucket` lies in [0, 1); `next_change` is RFC 3339 in UTC.
+
+    `pin_limits` is the command that says whether a pin is over the policy's limits. They decide which pins may be
+    set, never what a tenant gets, and origins do not know them.
+    """
 
     product: str
     tenant: str
@@ -50,6 +54,7 @@ class Why(msgspec.Struct, frozen=True):
     passed: tuple[Passed, ...]
     bucket: float | None
     next_change: str | None
+    pin_limits: str | None
 
 
 def why(
@@ -85,6 +90,7 @@ def why(
         passed=resolution.passed,
         bucket=None if resolution.bucket is None else fraction_of(resolution.bucket),
         next_change=None if resolution.next_change is None else format_time(resolution.next_change),
+        pin_limits=None if explanation.pin is None else f"headrace pin list {product} --warned",
     )
     show(answer, as_json, lambda console: _draw(console, answer))
 
@@ -123,4 +129,6 @@ def _draw(console: Console, answer: Why) -> None:
         console.print(f"bucket: {answer.bucket:.6f}")
     if answer.next_change is not None:
         console.print(f"may change by itself at {answer.next_change}")
+    if answer.pin_limits is not None:
+        console.print(f"whether its pin is over the policy's limits: `{answer.pin_limits}`")
     console.print(f"revision: {answer.revision}")

@@ -47,6 +47,10 @@ def test_a_customer_sets_its_own_pin_within_the_policy(released_data: Path, tmp_
         "1.0.0",
         ["it ends in less than 14d"],
     )
+    why = succeed(released_data, "why", "acme", "sdk")
+    assert (why["reason"], why["pin_limits"]) == ("pin", "headrace pin list sdk --warned")
+    assert "`headrace pin list sdk --warned`" in run(released_data, "why", "acme", "sdk").stdout
+    assert succeed(released_data, "why", "zeta", "sdk")["pin_limits"] is None
     with controller(released_data) as process:
         told = process.wait_for("pin ends soon")
     assert told["pin"] == "acme~production"
