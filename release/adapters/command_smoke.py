@@ -48,5 +48,12 @@ def _finding(test: CommandTest, code: int | None) -> str:
     if code is None:
         return f"{test.argv[0]} took longer than {test.timeout_seconds} seconds and was killed"
     if code < 0:
-        return f"{test.argv[0]} was ended by {signal.Signals(-code).name}"
+        return f"{test.argv[0]} was ended by {_signal_name(-code)}"
     return f"{test.argv[0]} ended with exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time signals have no name
+        return f"signal {number}"

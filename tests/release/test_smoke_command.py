@@ -56,7 +56,12 @@ async def test_no_shell_reads_the_arguments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "finding"), [("exit 7", "ended with exit code 7"), ("kill -SEGV $$", "was ended by SIGSEGV")]
+    ("script", "finding"),
+    [
+        ("exit 7", "ended with exit code 7"),
+        ("kill -SEGV $$", "was ended by SIGSEGV"),
+        ("kill -40 $$", "was ended by signal 40"),
+    ],
 )
 async def test_any_other_end_than_0_fails(tmp_path: Path, script: str, finding: str) -> None:
     result = await run(tmp_path, "sh", "-c", f"echo before; {script}")
