@@ -51,7 +51,10 @@ class ScheduledView(msgspec.Struct, frozen=True):
 
 
 class ChannelView(msgspec.Struct, frozen=True):
-    """A channel at a revision of the routing table; `frozen` says which freeze holds it, or is null."""
+    """A channel at a revision of the routing table.
+
+    `frozen` says which freeze holds it, or is null; `warnings` which one will, unless the policy is applied anew.
+    """
 
     product: Product
     channel: Channel
@@ -62,6 +65,7 @@ class ChannelView(msgspec.Struct, frozen=True):
     scheduled: ScheduledView | None
     frozen: str | None
     waits_for_approval: bool
+    warnings: tuple[str, ...]
 
 
 def view_channel(product: Product, channel: Channel, at: ChannelAt) -> ChannelView:
@@ -77,6 +81,7 @@ def view_channel(product: Product, channel: Channel, at: ChannelAt) -> ChannelVi
         scheduled=None if state.scheduled is None else _view_scheduled(state.scheduled),
         frozen=at.frozen,
         waits_for_approval=at.waits_for_approval,
+        warnings=at.warnings,
     )
 
 
@@ -132,6 +137,8 @@ def draw_channel(console: Console, view: ChannelView) -> None:
         console.print("waits for an approval, by someone else than its author")
     if view.frozen is not None:
         console.print(view.frozen)
+    for warning in view.warnings:
+        console.print(f"warning: {warning}")
 
 
 def _draw_rollout(console: Console, rollout: RolloutView) -> None:

@@ -1,6 +1,6 @@
 """A policy file: the vendor's rules in TOML."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from release.core.policy import Policy
 from release.zones import zone_of
 
 _MAX_BYTES = 1024 * 1024
+HORIZON = timedelta(days=730)
+"""How far calendars are read ahead."""
 
 
 def read_policy_file(file: Path, now: int) -> Policy:
@@ -35,9 +37,11 @@ def _with_calendar(freeze: Freeze, folder: Path, now: int) -> Freeze:
     from release.adapters.calendar_file import read_calendar  # slow to load, and few policies have one
 
     zone = zone_of(freeze.zone)
-    found = read_calendar(folder / freeze.calendar, zone, datetime.fromtimestamp(now, zone))
-    periods = (*freeze.periods, *found)
-    return msgspec.structs.replace(freeze, periods=periods)
+    # Whole days: by what a file comes to, a request that is sent again is known.
+    since = datetime.fromtimestamp(now, zone).replace(hour=0, minute=0, second=0)
+    until = since + HORIZON
+    periods = (*freeze.periods, *read_calendar(folder / freeze.calendar, zone, since, until))
+    return msgspec.structs.replace(freeze, periods=periods, calendar_until=until.isoformat())
 
 
 def _plain(value: Any) -> Any:

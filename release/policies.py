@@ -2,7 +2,7 @@
 
 from bundles.core.names import Product
 from release.change import Author, Begin, Control, Subject
-from release.core.freeze import frozen_at
+from release.core.freeze import CalendarEnd, calendars_ending, frozen_at
 from release.core.names import Channel
 from release.core.policy import Policy
 from release.ports import Kind, Transaction
@@ -37,6 +37,17 @@ async def read_policy(control: Control) -> Policy:
 async def policy_in_force(transaction: Transaction) -> Policy:
     """The same, within a change."""
     return await transaction.document(POLICIES, IN_FORCE) or Policy()
+
+
+async def calendars_to_renew(control: Control) -> list[CalendarEnd]:
+    """The freezes whose calendars end soon, or have ended."""
+    return calendars_ending((await read_policy(control)).freeze, control.clock.now())
+
+
+def calendar_warnings(policy: Policy, product: Product, channel: Channel, now: int) -> tuple[str, ...]:
+    """The same for the freezes of one channel, in words."""
+    ours = [freeze for freeze in policy.freeze if freeze.is_for(product, channel)]
+    return tuple(str(end) for end in calendars_ending(ours, now))
 
 
 def frozen_words(policy: Policy, product: Product, channel: Channel, now: int) -> str | None:

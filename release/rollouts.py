@@ -14,7 +14,7 @@ from release.core.names import Channel
 from release.core.routing import ChannelState
 from release.core.smoke import SmokeOutcome, check_entries
 from release.core.transition import Circumstances, transition
-from release.policies import frozen_words, policy_in_force
+from release.policies import calendar_warnings, frozen_words, policy_in_force
 from release.ports import Transaction
 from release.smoke import bind_to_proven, smoke_of
 
@@ -23,7 +23,7 @@ class ChannelAt(msgspec.Struct, frozen=True):
     """A channel's state, as it is at a revision of the routing table, and what holds it.
 
     `frozen` says which freeze does; `needs_approval` is true for a channel of two people; `smoke` is what last
-    came of each smoke test of its live rollout.
+    came of each smoke test of its live rollout. `warnings` are of freezes whose calendars must be read anew.
     """
 
     revision: int
@@ -31,6 +31,7 @@ class ChannelAt(msgspec.Struct, frozen=True):
     frozen: str | None = None
     needs_approval: bool = False
     smoke: Mapping[str, SmokeOutcome] = {}
+    warnings: tuple[str, ...] = ()
 
     @property
     def waits_for_approval(self) -> bool:
@@ -124,8 +125,15 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
         smoke = await smoke_of(transaction, product, channel, state)
     if state is None:
         raise await _unknown_channel(control, product, channel)
-    frozen = frozen_words(policy, product, channel, control.clock.now())
-    return ChannelAt(revision, state, frozen, policy.needs_approval(product, channel), smoke)
+    now = control.clock.now()
+    return ChannelAt(
+        revision=revision,
+        state=state,
+        frozen=frozen_words(policy, product, channel, now),
+        needs_approval=policy.needs_approval(product, channel),
+        smoke=smoke,
+        warnings=calendar_warnings(policy, product, channel, now),
+    )
 
 
 async def _unknown_channel(control: Control, product: Product, channel: Channel) -> Invalid:

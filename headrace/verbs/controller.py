@@ -17,10 +17,12 @@ from headrace.terminal import show
 from headrace.times import format_time
 from release.advance import CONTROLLER, Advanced, advance
 from release.change import Control
+from release.core.freeze import CalendarEnd
 from release.core.routing import Pin
 from release.core.snapshot import Root
 from release.near_limits import near_limits
 from release.pins import pins_ending
+from release.policies import calendars_to_renew
 from release.smoke import SmokeRun, SmokeRunners, due_runs, run_smoke_test
 
 EPILOG = example("headrace controller --data .headrace")
@@ -77,17 +79,22 @@ async def _tick(control: Control, interval: float, as_json: bool) -> None:
 
 
 async def _warn(control: Control) -> None:
-    """Each pin that ends soon is told of once."""
+    """Each pin that ends soon is told of once, and each freeze whose calendar does."""
     told: set[tuple[Product, str, Pin]] = set()
+    calendars_told: set[CalendarEnd] = set()
     while True:
         try:
-            ending = set(await pins_ending(control))
+            ending, calendars = set(await pins_ending(control)), set(await calendars_to_renew(control))
         except HeadraceError as error:
-            _log.error("can't look at pins", why=str(error))
+            _log.error("can't look at pins and calendars", why=str(error))
         else:
             for product, key, pin in sorted(ending - told, key=lambda each: each[:2]):
                 _log.warning("pin ends soon", product=product, pin=key, at=format_time(pin.expires_at or 0))
-            told = ending
+            for calendar in calendars - calendars_told:
+                _log.warning(
+                    "calendar ends soon", freeze=calendar.name, at=format_time(calendar.at), why=str(calendar)
+                )
+            told, calendars_told = ending, calendars
         await anyio.sleep(_WARN_INTERVAL_SECONDS)
 
 

@@ -1,6 +1,6 @@
 """Periods from an iCalendar file (RFC 5545), as calendars of holidays are published."""
 
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 
 import recurring_ical_events
@@ -9,13 +9,12 @@ from icalendar import Calendar, Event
 from bundles.core.errors import Invalid
 from release.core.freeze import MAX_PERIODS, Period
 
-HORIZON = timedelta(days=730)
 _MAX_BYTES = 4 * 1024 * 1024
 _MAX_NAME_LENGTH = 100
 
 
-def read_calendar(file: Path, zone: tzinfo, since: datetime) -> tuple[Period, ...]:
-    """The events of the two years from `since`, recurring ones at each of their times.
+def read_calendar(file: Path, zone: tzinfo, since: datetime, until: datetime) -> tuple[Period, ...]:
+    """The events from `since` until `until`, recurring ones at each of their times.
 
     What names no time zone, as a whole day does, is in `zone`. Raises `Invalid` for what is no calendar.
     """
@@ -28,12 +27,12 @@ def read_calendar(file: Path, zone: tzinfo, since: datetime) -> tuple[Period, ..
         raise Invalid(f"{file} has more than {_MAX_BYTES} bytes: it is no calendar of freezes")
     try:
         calendar = Calendar.from_ical(content)
-        events = recurring_ical_events.of(calendar).between(since, since + HORIZON)
+        events = recurring_ical_events.of(calendar).between(since, until)
         periods = tuple(sorted((_period(event, zone) for event in events), key=lambda period: period.starts))
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Invalid(f"{file} is no iCalendar file that can be read: {error}") from None
     if len(periods) > MAX_PERIODS:
-        raise Invalid(f"{file} has more than {MAX_PERIODS} events in the next two years")
+        raise Invalid(f"{file} has more than {MAX_PERIODS} events until {until.date()}")
     return periods
 
 

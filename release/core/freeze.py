@@ -16,6 +16,8 @@ from release.core.names import Channel
 from release.core.scope import Scoped
 
 MAX_PERIODS = 1_000
+WARN_SECONDS = 90 * 24 * 3600
+"""How long ahead it is told that a freeze's calendar ends."""
 
 Zones = Callable[[str], tzinfo]
 """The time zone of an IANA name, as in `Europe/Berlin`. Raises `Invalid` for an unknown one."""
@@ -56,7 +58,8 @@ class Period(
 class Freeze(Scoped, frozen=True, kw_only=True):
     """A named freeze: each week, as in `fri 16:00-mon 08:00`, at periods of the calendar, or both.
 
-    `calendar` is the iCalendar file that periods were taken from.
+    `calendar` is the iCalendar file that periods were taken from, up to `calendar_until`. What comes then is not
+    known, so that the freeze holds from then on: a holiday is never gone through for want of its date.
     """
 
     name: str
@@ -64,8 +67,11 @@ class Freeze(Scoped, frozen=True, kw_only=True):
     weekly: tuple[str, ...] = ()
     periods: tuple[Period, ...] = ()
     calendar: str | None = None
+    calendar_until: str | None = None
 
     def __post_init__(self) -> None:
+        if self.calendar_until is not None:
+            parse_time(self.calendar_until, UTC)
         if not self.name.isprintable() or not 0 < len(self.name) <= 100:
             raise Invalid("a freeze's name is one line of 1 to 100 characters")
         if len(self.periods) > MAX_PERIODS or len(self.weekly) > MAX_PERIODS:
@@ -77,27 +83,57 @@ class Freeze(Scoped, frozen=True, kw_only=True):
 
 
 class Frozen(msgspec.Struct, frozen=True):
-    """A freeze that holds, and until when, in seconds since the epoch."""
+    """A freeze that holds, and until when, in seconds since the epoch; None until its calendar is read anew."""
 
     name: str
-    until: int
+    until: int | None
 
     def __str__(self) -> str:
-        return f"the freeze {self.name!r} holds until {datetime.fromtimestamp(self.until, UTC).isoformat()}"
+        if self.until is None:
+            return (
+                f"the freeze {self.name!r} holds, since its calendar was read up to here and no further"
+                " (`headrace policy apply` reads it anew)"
+            )
+        return f"the freeze {self.name!r} holds until {_utc(self.until)}"
+
+
+class CalendarEnd(msgspec.Struct, frozen=True):
+    """A freeze whose calendar was read up to a time that is near, in seconds since the epoch, or has come."""
+
+    name: str
+    at: int
+
+    def __str__(self) -> str:
+        return (
+            f"the calendar of the freeze {self.name!r} was read up to {_utc(self.at)}, and from then on the freeze"
+            " holds: `headrace policy apply` reads it anew"
+        )
 
 
 def frozen_at(
     freezes: Iterable[Freeze], product: Product, channel: Channel, now: int, zones: Zones
 ) -> Frozen | None:
     """The freeze that holds a channel at `now`: of several, the one that ends last."""
+    ours = [freeze for freeze in freezes if freeze.is_for(product, channel)]
+    for freeze in ours:
+        if (end := _calendar_end(freeze)) is not None and now >= end:
+            return Frozen(freeze.name, None)
     holding = [
-        Frozen(name, span.ends_at)
-        for freeze in freezes
-        if freeze.is_for(product, channel)
+        (span.ends_at, name)
+        for freeze in ours
         for name, span in _spans(freeze, now, zones(freeze.zone))
         if span.starts_at <= now < span.ends_at
     ]
-    return max(holding, key=lambda frozen: frozen.until, default=None)
+    if not holding:
+        return None
+    until, name = max(holding)
+    return Frozen(name, until)
+
+
+def calendars_ending(freezes: Iterable[Freeze], now: int) -> list[CalendarEnd]:
+    """The freezes whose calendars end soon, or have ended: the policy is to be applied anew."""
+    ends = ((freeze.name, _calendar_end(freeze)) for freeze in freezes)
+    return [CalendarEnd(name, at) for name, at in ends if at is not None and at - now < WARN_SECONDS]
 
 
 def parse_time(text: str, zone: tzinfo) -> int:
@@ -107,6 +143,14 @@ def parse_time(text: str, zone: tzinfo) -> int:
         return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp())
     except (ValueError, OverflowError):
         raise Invalid(f"{text!r} is no time: write a date, as in 2027-01-31, or 2027-01-31T12:00:00Z") from None
+
+
+def _calendar_end(freeze: Freeze) -> int | None:
+    return None if freeze.calendar_until is None else parse_time(freeze.calendar_until, UTC)
+
+
+def _utc(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
 
 
 def _spans(freeze: Freeze, now: int, zone: tzinfo) -> Iterator[tuple[str, Span]]:

@@ -1,5 +1,6 @@
 """Rollouts by a policy file: plans, freezes and calendars, through the command line."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -95,13 +96,31 @@ def test_freezes_are_taken_from_a_calendar(released_data: Path, policy: Path) ->
     today, later = (f"{day:%Y%m%d}" for day in (NOW - timedelta(1), NOW + timedelta(5)))
     (policy.parent / "holidays.ics").write_text(CALENDAR.format(today=today, later=later))
     policy.write_text('[[freeze]]\nname = "holidays"\nzone = "Europe/Berlin"\ncalendar = "holidays.ics"\n')
-    [freeze] = succeed(released_data, "policy", "apply", str(policy))["freeze"]
+    [freeze] = succeed(released_data, "policy", "apply", str(policy), "--idempotency-key", "k")["freeze"]
+    time.sleep(1)
+    succeed(released_data, "policy", "apply", str(policy), "--idempotency-key", "k")
     names = [period["name"] for period in freeze["periods"]]
     assert names.count("Christmas") in (2, 3)
     [christmas] = [each for each in freeze["periods"] if each["from"].startswith(f"{NOW.year + 1}-12-24")]
     assert christmas["until"] == f"{NOW.year + 1}-12-27T00:00:00+01:00"
+    ends = datetime.fromisoformat(freeze["calendar_until"]).date()
+    assert NOW.date() + timedelta(728) < ends < NOW.date() + timedelta(732)
     assert "'Moving house' holds" in fail(released_data, "rollout", "start", "sdk", "1.1.0", code=3)
     assert "freeze: name holidays, zone Europe/Berlin" in run(released_data, "policy", "show").stdout
+
+
+def test_the_controller_warns_before_a_calendar_ends(released_data: Path, policy: Path) -> None:
+    soon = f"{(NOW + timedelta(30)).date()}T00:00:00+00:00"
+    policy.write_text(
+        f'[[freeze]]\nname = "holidays"\nweekly = ["sun 00:00-sun 00:01"]\ncalendar_until = "{soon}"\n'
+    )
+    succeed(released_data, "policy", "apply", str(policy))
+    with controller(released_data) as process:
+        told = process.wait_for("calendar ends soon")
+    assert (told["freeze"], told["at"], told["level"]) == ("holidays", soon, "warning")
+    assert f"warning: the calendar of the freeze 'holidays' was read up to {soon}" in run(
+        released_data, "rollout", "status", "sdk"
+    ).stdout.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
-from release.core.freeze import Freeze, Frozen, Period, frozen_at
+from release.core.freeze import Freeze, Frozen, Period, calendars_ending, frozen_at
 from release.core.names import STABLE, Channel
 from release.zones import zone_of
 
@@ -33,6 +33,14 @@ def frozen(freeze: Freeze, now: int) -> Frozen | None:
     return frozen_at([freeze], SDK, STABLE, now, zone_of)
 
 
+def end_of(freeze: Freeze, now: int) -> int:
+    """When the freeze that holds at this time ends."""
+    found = frozen(freeze, now)
+    assert found is not None
+    assert found.until is not None
+    return found.until
+
+
 @pytest.mark.parametrize(
     ("local", "is_frozen"),
     [
@@ -50,9 +58,8 @@ def test_a_weekly_freeze_holds_in_its_own_zone(local: str, is_frozen: bool) -> N
 
 def test_it_keeps_to_the_wall_clock_when_summer_time_ends() -> None:
     """On 25 October 2026 the night in Berlin has an hour more."""
-    found = frozen(WEEKEND, seconds("2026-10-23T16:00:00", "Europe/Berlin"))
-    assert found is not None
-    assert found.until - seconds("2026-10-23T16:00:00", "Europe/Berlin") == 65 * 3600
+    begins = seconds("2026-10-23T16:00:00", "Europe/Berlin")
+    assert end_of(WEEKEND, begins) - begins == 65 * 3600
 
 
 @pytest.mark.parametrize(
@@ -73,9 +80,10 @@ def test_what_is_frozen_is_free_when_it_says(text: str, zone: str, now: int) -> 
     freeze = Freeze(name="weekly", zone=zone, weekly=(text,))
     found = frozen(freeze, now)
     if found is not None:
-        assert now < found.until <= now + 8 * 86_400
-        assert frozen(freeze, found.until) is None
-        assert frozen(freeze, found.until - 1) == found
+        end = end_of(freeze, now)
+        assert now < end <= now + 8 * 86_400
+        assert frozen(freeze, end) is None
+        assert frozen(freeze, end - 1) == found
 
 
 @given(weekly, st.integers(1_600_000_000, 2_000_000_000))
@@ -95,6 +103,20 @@ def test_of_several_freezes_the_one_that_ends_last_is_named() -> None:
     found = frozen_at([WEEKEND, long, WEEKEND], SDK, STABLE, now, zone_of)
     assert found is not None
     assert str(found) == "the freeze 'long' holds until 2026-12-10T00:00:00+00:00"
+
+
+def test_a_freeze_holds_from_where_its_calendar_was_read_to_and_is_told_of_90_days_ahead() -> None:
+    read = Freeze(name="holidays", calendar="holidays.ics", calendar_until="2028-11-25T12:00:00+01:00")
+    end = seconds("2028-11-25T11:00:00")
+    ahead = end - 90 * 86_400
+    assert frozen(read, end - 1) is None
+    assert str(frozen(read, end)).startswith("the freeze 'holidays' holds, since its calendar was read up to here")
+    assert frozen_at([WEEKEND, read], SDK, STABLE, end + 999_999_999, zone_of) == Frozen("holidays", None)
+    assert frozen_at([read], Product("other"), STABLE, end, zone_of) is not None
+    assert calendars_ending([WEEKEND, YEARS_END, read], ahead) == []
+    [told] = calendars_ending([WEEKEND, YEARS_END, read], ahead + 1)
+    assert "was read up to 2028-11-25T11:00:00+00:00" in str(told)
+    assert calendars_ending([read], end + 1) == [told]
 
 
 def test_a_freeze_holds_only_what_it_is_for() -> None:

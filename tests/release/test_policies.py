@@ -41,6 +41,22 @@ async def released(control: Control) -> Control:
     return at(control, NOON)
 
 
+async def test_a_calendar_that_ends_soon_is_told_of_where_a_channel_is_looked_at(control: Control) -> None:
+    noon = await released(control)
+    freezes = [
+        Freeze(name=name, channels=(channel,), calendar="c.ics", calendar_until=f"2027-{month}-24T12:00:00+00:00")
+        for name, channel, month in (("near", "stable", "01"), ("far", "stable", "06"), ("other's", "next", "01"))
+    ]
+    await apply_policy(noon, Policy(freeze=tuple(freezes)), SAM)
+    looked = await read_channel(noon, SDK, STABLE)
+    assert looked.frozen is None
+    [warning] = looked.warnings
+    assert "'near'" in warning
+    assert "`headrace policy apply`" in warning
+    with pytest.raises(Refused, match="'near' holds, since its calendar was read up to here and no further"):
+        await command_channel(at(control, NOON + 32 * 86_400), SDK, STABLE, start(TWO), SAM)
+
+
 async def test_a_frozen_channel_goes_only_back(control: Control) -> None:
     noon = await released(control)
     await command_channel(noon, SDK, STABLE, start(TWO), SAM)
