@@ -34,8 +34,7 @@ async def advance(control: Control) -> list[Advanced]:
     One that a person changed meanwhile is left alone; one that may not go on, in a freeze or unapproved, waits.
     """
     await control.sync()
-    async with control.ledger.reading() as reading:
-        table = await reading.table(with_tenants=False)
+    table = await control.overview.look(control.ledger)
     advanced = []
     for product, channel, command in _due(table, control.clock.now()):
         step, author = ("begun", _SCHEDULED) if isinstance(command, Begin) else ("promoted", _BAKED)

@@ -20,6 +20,7 @@ from release.core.audit import Change, Entry
 from release.core.codec import encode_document
 from release.core.routing import MAX_REASON_LENGTH, RoutingTable
 from release.core.snapshot import Root
+from release.overview import Overview
 from release.ports import Clock, KeyUse, Ledger, SnapshotStore, Transaction
 from release.snapshot import Position, check_change, sync_snapshot
 
@@ -112,7 +113,7 @@ class Previewed(Exception):
 
 
 class Control(msgspec.Struct, frozen=True):
-    """The real parts that the control plane's use cases work with.
+    """The real parts that the control plane's use cases work with; `overview` remembers what it has seen.
 
     In a preview each change is made as ever, until just before it would be recorded; then it raises `Previewed`.
     """
@@ -124,6 +125,7 @@ class Control(msgspec.Struct, frozen=True):
     signing_key: Ed25519PrivateKey
     trusted: TrustedKeys
     is_preview: bool = False
+    overview: Overview = msgspec.field(default_factory=Overview)
 
     async def once(
         self,

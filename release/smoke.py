@@ -104,19 +104,21 @@ async def runs_of(
 
 async def due_runs(control: Control) -> list[SmokeRun]:
     """Of all rollouts in staging, the tests that nobody has run and nobody runs."""
-    async with control.ledger.reading() as reading:
-        table = await reading.table(with_tenants=False)
-    due = []
-    for product, routes in table.products.items():
-        for channel, state in routes.channels.items():
-            rollout = state.rollout
-            if rollout is None or not _must_prove(rollout) or rollout.candidate in routes.blocks:
-                continue
-            runs = [SmokeRun(product, channel, rollout, test, once=True) for test in rollout.plan.smoke_tests]
-            async with control.ledger.transaction() as transaction:
-                now = control.clock.now()
-                due += [run for run in runs if await _why_not(transaction, run, now) is None]
-    return due
+    table = await control.overview.look(control.ledger)
+    runs = [
+        SmokeRun(product, channel, state.rollout, test, once=True)
+        for product, routes in table.products.items()
+        for channel, state in routes.channels.items()
+        if state.rollout is not None
+        and _must_prove(state.rollout)
+        and state.rollout.candidate not in routes.blocks
+        for test in state.rollout.plan.smoke_tests
+    ]
+    if not runs:
+        return []
+    async with control.ledger.transaction() as transaction:
+        now = control.clock.now()
+        return [run for run in runs if await _why_not(transaction, run, now) is None]
 
 
 async def run_smoke_test(

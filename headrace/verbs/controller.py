@@ -141,7 +141,7 @@ class _Limits:
         """Look at a snapshot, unless it is the one looked at before."""
         if root == self.seen:
             return
-        near = await near_limits(self._control.ledger, root)
+        near = await near_limits(self._control, root)
         for use in near:
             if use.level > self._told.get(use.what, 0):
                 _log.warning("limit near", what=use.what, used=use.used, most=use.most, percent=use.level)

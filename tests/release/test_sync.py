@@ -146,7 +146,7 @@ async def test_a_table_that_origins_would_not_load_is_refused_before_anything_is
         await command_channel(control, SDK, STABLE, start, SAM)
     assert await control.sync() == root
     assert (await control.ledger.table()).revision == 1
-    assert [(use.what, use.used, use.level) for use in await near_limits(control.ledger, root)] == [
+    assert [(use.what, use.used, use.level) for use in await near_limits(control, root)] == [
         ("channels of sdk", MAX_CHANNELS, 80)
     ]
 
