@@ -1,69 +1,71 @@
-"""The `headrace` command: joins the verbs, and turns faults into one line and an exit code."""
+"""The `headrace` command: finds the verb, and turns faults into one line and an exit code."""
+
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from bundles.core.errors import Failed, HeadraceError
 from headrace.logs import configure_logs
 from headrace.terminal import exit_with
-from headrace.verbs import (
-    audit,
-    backup,
-    block,
-    builders,
-    controller,
-    demo,
-    diff,
-    export_static,
-    history,
-    keys,
-    pin,
-    plan,
-    policy,
-    provenance,
-    publish,
-    publish_batch,
-    retire,
-    rollout,
-    serve,
-    smoke,
-    tenant,
-    verify,
-    who,
-    why,
+
+# In the order of the help. Each is a module of `headrace.verbs`, which has its Typer as `app`.
+VERBS = (
+    "publish",
+    "publish-batch",
+    "verify",
+    "diff",
+    "provenance",
+    "keys",
+    "builders",
+    "rollout",
+    "rollback",
+    "smoke",
+    "pin",
+    "block",
+    "policy",
+    "tenant",
+    "plan",
+    "retire",
+    "why",
+    "who",
+    "history",
+    "audit",
+    "backup",
+    "restore",
+    "serve",
+    "export-static",
+    "controller",
+    "demo",
 )
 
+
+class _Verbs(TyperGroup):
+    """Loads a verb when it is asked for: to load all of them takes longer than most verbs take."""
+
+    def list_commands(self, _: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, _: Any, name: str) -> Any:
+        if name not in VERBS:
+            return None
+        return get_command(import_module(f"headrace.verbs.{name.replace('-', '_')}").app)
+
+
 app = typer.Typer(
+    cls=_Verbs,
     name="headrace",
     help="An async CDN origin and release manager for JavaScript SDKs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command(epilog=publish.EPILOG)(publish.publish)
-app.command(epilog=publish_batch.EPILOG)(publish_batch.publish_batch)
-app.command(epilog=verify.EPILOG)(verify.verify)
-app.command(epilog=diff.EPILOG)(diff.diff)
-app.command(epilog=provenance.EPILOG)(provenance.provenance)
-app.add_typer(keys.app, name="keys")
-app.add_typer(builders.app, name="builders")
-app.add_typer(rollout.app, name="rollout")
-app.command(epilog=rollout.ROLLBACK_EPILOG)(rollout.rollback)
-app.add_typer(smoke.app, name="smoke")
-app.add_typer(pin.app, name="pin")
-app.add_typer(block.app, name="block")
-app.add_typer(policy.app, name="policy")
-app.add_typer(tenant.app, name="tenant")
-app.command(epilog=plan.EPILOG, context_settings=plan.CONTEXT)(plan.plan)
-app.command(epilog=retire.EPILOG)(retire.retire)
-app.command(epilog=why.EPILOG)(why.why)
-app.command(epilog=who.EPILOG)(who.who)
-app.command(epilog=history.EPILOG)(history.history)
-app.add_typer(audit.app, name="audit")
-app.command(epilog=backup.BACKUP_EPILOG)(backup.backup)
-app.command(epilog=backup.RESTORE_EPILOG)(backup.restore)
-app.command(epilog=serve.EPILOG)(serve.serve)
-app.command(epilog=export_static.EPILOG)(export_static.export_static)
-app.command(epilog=controller.EPILOG)(controller.controller)
-app.command(epilog=demo.EPILOG)(demo.demo)
+
+
+@app.callback()
+def _root() -> None:
+    pass
 
 
 def main() -> None:

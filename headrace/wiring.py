@@ -14,13 +14,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bundles.adapters.archive import unpacked
 from bundles.adapters.builder_files import BuilderFiles
 from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
 from bundles.adapters.input_files import read_document, read_input
 from bundles.adapters.key_files import KeyFiles, load_private_key, read_private
-from bundles.adapters.sigstore_certificates import SigstoreCertificates
 from bundles.adapters.source_files import SourceFiles
 from bundles.attestations import Builders
 from bundles.core.attestation import Attestation, parse_attestations
@@ -67,6 +65,8 @@ def builder_files(data: Path) -> BuilderFiles:
 
 def builders(data: Path) -> Builders:
     """The same, with what verifies their signatures."""
+    from bundles.adapters.sigstore_certificates import SigstoreCertificates  # X.509 is slow to load
+
     files = builder_files(data)
     certificates = SigstoreCertificates(data / "keys" / "builders" / "trusted_root.json")
     return Builders(files.trusted_keys(), files.identities(), certificates)
@@ -89,6 +89,8 @@ async def store(data: Path) -> AsyncIterator[Store]:
 @contextmanager
 def source(path: Path, include: Sequence[str] = ()) -> Iterator[SourceFiles]:
     """The artifacts in a build system's folder, or in an archive."""
+    from bundles.adapters.archive import unpacked  # few verbs need it, and it is slow to load
+
     if path.is_dir():
         yield directory(path, include)
     elif path.is_file():

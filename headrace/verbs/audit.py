@@ -15,7 +15,7 @@ from headrace.terminal import Exit, show
 from release.core.audit import MAX_FAULTS, Row
 from release.trail import Verdict, read_trail, verify_trail
 
-app = typer.Typer(help="Who changed what, when and why.", no_args_is_help=True)
+app = typer.Typer(help="Who changed what, when and why.", no_args_is_help=True, add_completion=False)
 
 
 @app.command(epilog=example("headrace audit verify"))

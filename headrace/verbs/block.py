@@ -26,7 +26,7 @@ from release.blocks import Affected, clear_block, list_blocks, set_block
 from release.change import Author, Control
 from release.core.moves import Move
 
-app = typer.Typer(help="Keep a build from everyone, pinned or not.", no_args_is_help=True)
+app = typer.Typer(help="Keep a build from everyone, pinned or not.", no_args_is_help=True, add_completion=False)
 
 
 class BlockView(msgspec.Struct, frozen=True):

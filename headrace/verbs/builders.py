@@ -13,7 +13,9 @@ from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
 from headrace.terminal import show
 
-app = typer.Typer(help="The builders whose attestations of builds are believed.", no_args_is_help=True)
+app = typer.Typer(
+    help="The builders whose attestations of builds are believed.", no_args_is_help=True, add_completion=False
+)
 
 
 class BuilderView(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -9,8 +9,14 @@ from typing import TypeVar
 import anyio
 import msgspec
 
+from bundles.core.names import parse_product
 from headrace import wiring
-from release.change import Control
+from headrace.channel_view import ChannelView, draw_channel, view_channel
+from headrace.terminal import show
+from release.change import Author, Control
+from release.core.commands import Command
+from release.core.names import parse_channel
+from release.rollouts import command_channel
 
 T = TypeVar("T")
 _previewing: ContextVar[bool] = ContextVar("previewing", default=False)
@@ -36,3 +42,22 @@ def with_control(data: Path, database: str | None, use: Callable[[Control], Awai
             return await use(msgspec.structs.replace(control, is_preview=is_preview))
 
     return anyio.run(run)
+
+
+def run_command(
+    product: str,
+    channel: str,
+    command: Command,
+    author: Author,
+    data: Path,
+    database: str | None,
+    as_json: bool,
+) -> None:
+    """Give a channel this command, and show what became of it."""
+    parsed = parse_product(product), parse_channel(channel)
+
+    async def change(control: Control) -> ChannelView:
+        return view_channel(*parsed, await command_channel(control, *parsed, command, author))
+
+    view = with_control(data, database, change)
+    show(view, as_json, lambda console: draw_channel(console, view))

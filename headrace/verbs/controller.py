@@ -25,13 +25,14 @@ from release.pins import pins_ending
 from release.policies import calendars_to_renew
 from release.smoke import SmokeRun, SmokeRunners, due_runs, run_smoke_test
 
-EPILOG = example("headrace controller --data .headrace")
+app = typer.Typer(add_completion=False)
 
 _WARN_INTERVAL_SECONDS = 3600.0
 
 _log = structlog.get_logger()
 
 
+@app.command(epilog=example("headrace controller --data .headrace"))
 def controller(
     interval: Annotated[
         float, typer.Option("--interval", min=0.05, max=3600, help="Seconds between two looks.")

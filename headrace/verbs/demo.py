@@ -5,14 +5,16 @@ import tempfile
 from pathlib import Path
 
 import anyio
+import typer
 from rich.console import Console
 
 from headrace.options import AsJson, example
 from headrace.terminal import show
 
-EPILOG = example("headrace demo")
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog=example("headrace demo"))
 def demo(as_json: AsJson = False) -> None:
     """Show the main job on real SDK builds, in a folder of its own that is removed afterwards."""
     from headrace.demo.fetch import default_cache, fetch_builds, find_npm, read_lock

@@ -23,12 +23,15 @@ from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
 from headrace.terminal import show
 
-EPILOG = example("headrace diff posthog-js@1.4.1 posthog-js@1.4.2", "headrace diff posthog-js@1.4.1 dist")
+app = typer.Typer(add_completion=False)
 Build = tuple[Product, Version]
 _HEADINGS = ("file", "raw", "", "br", "", "delta")
 _HELP = "A published build as product@version, or what a build system wrote: a folder, tar, tgz or zip."
 
 
+@app.command(
+    epilog=example("headrace diff posthog-js@1.4.1 posthog-js@1.4.2", "headrace diff posthog-js@1.4.1 dist")
+)
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help=_HELP)],
     after: Annotated[str, typer.Argument(metavar="B", help=_HELP)],

@@ -19,7 +19,7 @@ from headrace.terminal import progress, show
 from release.adapters.system_clock import SystemClock
 from release.snapshot import read_table
 
-EPILOG = example("headrace export-static failover --range '^1'")
+app = typer.Typer(add_completion=False)
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -33,6 +33,7 @@ class Exported(msgspec.Struct, frozen=True):
     bytes: int
 
 
+@app.command(epilog=example("headrace export-static failover --range '^1'"))
 def export_static(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="The export's own folder; a new one, or an export.")

@@ -17,7 +17,7 @@ from release.core.audit import Entry
 from release.core.names import parse_channel
 from release.trail import read_history
 
-EPILOG = example("headrace history posthog-js stable --limit 5")
+app = typer.Typer(add_completion=False)
 
 
 class ChangeView(msgspec.Struct, frozen=True):
@@ -33,6 +33,7 @@ class ChangeView(msgspec.Struct, frozen=True):
     after: object
 
 
+@app.command(epilog=example("headrace history posthog-js stable --limit 5"))
 def history(
     product: ProductName,
     channel: Annotated[

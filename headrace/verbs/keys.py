@@ -23,7 +23,7 @@ from headrace.terminal import show
 from release.core.snapshot import PAYLOAD_TYPE as SNAPSHOT
 from release.snapshot import resign_snapshot
 
-app = typer.Typer(help="The keys that sign builds and snapshots.", no_args_is_help=True)
+app = typer.Typer(help="The keys that sign builds and snapshots.", no_args_is_help=True, add_completion=False)
 
 
 class KeyView(msgspec.Struct, frozen=True):

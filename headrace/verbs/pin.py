@@ -34,7 +34,7 @@ from release.core.names import PRODUCTION, parse_environment, parse_tenant
 from release.core.routing import CANDIDATES, Pin, PinKey, parse_pin_key
 from release.pins import WatchedPin, clear_pin, list_pins, set_pin
 
-app = typer.Typer(help="Hold a tenant at the build it has tested.", no_args_is_help=True)
+app = typer.Typer(help="Hold a tenant at the build it has tested.", no_args_is_help=True, add_completion=False)
 
 
 class PinView(msgspec.Struct, frozen=True):

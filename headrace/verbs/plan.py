@@ -17,8 +17,7 @@ from release.change import Previewed
 from release.core.moves import Move, StageAhead, changed_channels, known_askers, moves, stages_ahead
 from release.core.names import Channel, Tenant
 
-EPILOG = example("headrace plan --tenants tenants.txt rollout promote posthog-js --to 25")
-CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+app = typer.Typer(add_completion=False)
 
 _CHANGES = (
     *(f"rollout {verb}" for verb in ("start", "promote", "pause", "resume", "abort")),
@@ -49,6 +48,10 @@ class Plan(msgspec.Struct, frozen=True):
     channels: list[ChannelPlan]
 
 
+@app.command(
+    epilog=example("headrace plan --tenants tenants.txt rollout promote posthog-js --to 25"),
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
 def plan(
     context: typer.Context,
     change: Annotated[

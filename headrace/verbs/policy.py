@@ -26,7 +26,11 @@ from release.change import Author, Control
 from release.core.policy import Policy
 from release.policies import apply_policy, read_policy
 
-app = typer.Typer(help="The vendor's rules for rollouts, freezes, pins and approvals.", no_args_is_help=True)
+app = typer.Typer(
+    help="The vendor's rules for rollouts, freezes, pins and approvals.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.command("apply", epilog=example('headrace policy apply policy.toml --reason "the year\'s holidays"'))

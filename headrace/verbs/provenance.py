@@ -15,7 +15,7 @@ from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, ProductName, VersionText, example
 from headrace.terminal import show
 
-EPILOG = example("headrace provenance posthog-js 1.4.2")
+app = typer.Typer(add_completion=False)
 
 
 class ProvenanceView(msgspec.Struct, frozen=True):
@@ -27,6 +27,7 @@ class ProvenanceView(msgspec.Struct, frozen=True):
     attestations: list[Attested]
 
 
+@app.command(epilog=example("headrace provenance posthog-js 1.4.2"))
 def provenance(
     product: ProductName, version: VersionText, data: Data = DEFAULT_DATA, as_json: AsJson = False
 ) -> None:

@@ -47,9 +47,10 @@ from headrace.terminal import progress, show
 from release.core.names import STABLE, Channel, parse_channel
 from release.snapshot import read_table
 
-EPILOG = example("headrace publish dist --product posthog-js --version 1.4.2")
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog=example("headrace publish dist --product posthog-js --version 1.4.2"))
 def publish(
     files: Annotated[
         Path, typer.Argument(metavar="FILES", help="What your build system wrote: a folder, tar, tgz or zip.")

@@ -45,7 +45,7 @@ from headrace.terminal import Exit, progress, show, tell
 from release.core.names import STABLE, Channel, parse_channel
 from release.snapshot import read_table
 
-EPILOG = example("headrace publish-batch tenants.jsonl")
+app = typer.Typer(add_completion=False)
 
 _SHOWN = 20
 _MOST = MAX_LINE_BYTES + len(b"\r\n") + 1
@@ -85,6 +85,7 @@ class _Summary:
         console.print(", ".join(f"{self.counts[state]} {state}" for state in State))
 
 
+@app.command(epilog=example("headrace publish-batch tenants.jsonl"))
 def publish_batch(
     file: Annotated[
         Path,

@@ -31,7 +31,7 @@ from release.core.plan import parse_duration
 from release.retire import Retirement, Wanted, preview_retirement
 from release.retire import retire as retire_builds
 
-EPILOG = example("headrace retire posthog-js --keep 20 --older-than 180d --apply")
+app = typer.Typer(add_completion=False)
 
 
 class BuildView(msgspec.Struct, frozen=True):
@@ -58,6 +58,7 @@ class RetirementView(msgspec.Struct, frozen=True):
     removed_bytes: int
 
 
+@app.command(epilog=example("headrace retire posthog-js --keep 20 --older-than 180d --apply"))
 def retire(
     products: Annotated[
         str, typer.Argument(metavar="[PRODUCT]", help="A product, or a pattern of them, as in '@acme/*'.")

@@ -1,8 +1,7 @@
-"""`headrace rollout …` and `headrace rollback`."""
+"""`headrace rollout …`."""
 
 from collections.abc import Callable
 from datetime import UTC
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,16 +37,14 @@ from headrace.plan_options import (
 )
 from headrace.smoke_options import SmokeBrowser, SmokeCommand, SmokeGiven, SmokeTimeout, SmokeWebhook
 from headrace.terminal import show
-from headrace.verbs.changes import with_control
+from headrace.verbs.changes import run_command, with_control
 from release.change import Author, Control
-from release.core.commands import Abort, Approve, Command, Pause, Promote, Resume, Rollback, Schedule, Start
+from release.core.commands import Abort, Approve, Command, Pause, Promote, Resume, Schedule, Start
 from release.core.freeze import parse_time
 from release.core.names import STABLE, parse_channel
 from release.rollouts import command_channel, new_salt, read_channel
 
-app = typer.Typer(help="Move a build to tenants, stage by stage.", no_args_is_help=True)
-
-ROLLBACK_EPILOG = example('headrace rollback posthog-js --reason "errors on checkout"')
+app = typer.Typer(help="Move a build to tenants, stage by stage.", no_args_is_help=True, add_completion=False)
 
 
 @app.command(epilog=example("headrace rollout start posthog-js 1.4.2 --canary acme --bake 30m"))
@@ -120,7 +117,7 @@ def promote(
 ) -> None:
     """Go to the next stage; after the last one, the candidate is the stable build."""
     author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
-    _run(product, channel, Promote(to=to), author, data, database, as_json)
+    run_command(product, channel, Promote(to=to), author, data, database, as_json)
 
 
 @app.command(epilog=example("headrace rollout approve posthog-js 1.4.2"))
@@ -139,7 +136,7 @@ def approve(
     """Let a candidate out of staging, where the policy asks for someone else than the rollout's author."""
     command = Approve(parse_version(version))
     author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-    _run(product, channel, command, author, data, database, as_json)
+    run_command(product, channel, command, author, data, database, as_json)
 
 
 @app.command(epilog=example("headrace rollout resume posthog-js"))
@@ -157,7 +154,7 @@ def resume(
 ) -> None:
     """Go on from a pause; the stage's bake time begins again."""
     author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
-    _run(product, channel, Resume(), author, data, database, as_json)
+    run_command(product, channel, Resume(), author, data, database, as_json)
 
 
 @app.command(epilog=example("headrace rollout status posthog-js --json"))
@@ -193,7 +190,7 @@ def _verb_for(command: Command) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-        _run(product, channel, command, author, data, database, as_json)
+        run_command(product, channel, command, author, data, database, as_json)
 
     return verb
 
@@ -207,51 +204,3 @@ for _name, _command, _help in (
     ),
 ):
     app.command(_name, help=_help, epilog=example(f"headrace rollout {_name} posthog-js"))(_verb_for(_command))
-
-
-def rollback(
-    product: ProductName,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            "--to", help="The stable build to go back to. Else what everyone had before the last change."
-        ),
-    ] = None,
-    channel: ChannelName = STABLE,
-    reason: Reason = "",
-    actor: Actor = None,
-    expect_revision: ExpectRevision = None,
-    idempotency_key: IdempotencyKey = None,
-    data: Data = DEFAULT_DATA,
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Flip a channel back to an earlier stable build, in one revision and without stages."""
-    command = Rollback(to=None if to is None else parse_version(to))
-    _run(
-        product,
-        channel,
-        command,
-        Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key),
-        data,
-        database,
-        as_json,
-    )
-
-
-def _run(
-    product: str,
-    channel: str,
-    command: Command,
-    author: Author,
-    data: Path,
-    database: str | None,
-    as_json: bool,
-) -> None:
-    parsed = parse_product(product), parse_channel(channel)
-
-    async def change(control: Control) -> ChannelView:
-        return view_channel(*parsed, await command_channel(control, *parsed, command, author))
-
-    view = with_control(data, database, change)
-    show(view, as_json, lambda console: draw_channel(console, view))

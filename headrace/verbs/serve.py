@@ -17,7 +17,7 @@ from headrace.terminal import show
 from origin.core.limits import Limits
 from release.core.snapshot import MAX_SEALED_BYTES
 
-EPILOG = example("headrace serve --port 8080", "headrace serve --config origin.toml --reload-config")
+app = typer.Typer(add_completion=False)
 
 DEFAULT = Limits()
 _MIB = 1024 * 1024
@@ -37,6 +37,7 @@ class Listening(msgspec.Struct, frozen=True):
     probes: str
 
 
+@app.command(epilog=example("headrace serve --port 8080", "headrace serve --config origin.toml --reload-config"))
 def serve(
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 is any free port.")] = 8080,

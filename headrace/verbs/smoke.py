@@ -29,7 +29,9 @@ from release.change import Control
 from release.core.names import STABLE, parse_channel
 from release.smoke import SmokeRun, list_outcomes, run_smoke_test, runs_of
 
-app = typer.Typer(help="Tests that a candidate must pass before it leaves staging.", no_args_is_help=True)
+app = typer.Typer(
+    help="Tests that a candidate must pass before it leaves staging.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command(epilog=example("headrace smoke run posthog-js"))

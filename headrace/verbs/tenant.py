@@ -28,7 +28,9 @@ from release.core.names import Tenant, parse_tenant
 from release.core.targeting import parse_attributes
 from release.tenants import clear_attributes, list_attributes, set_attributes
 
-app = typer.Typer(help="What is known of tenants, for rollouts to go by.", no_args_is_help=True)
+app = typer.Typer(
+    help="What is known of tenants, for rollouts to go by.", no_args_is_help=True, add_completion=False
+)
 
 _MAX_BYTES = 256 * 1024 * 1024
 

@@ -27,7 +27,7 @@ from release.core.needs import needed_builds
 from release.core.routing import ProductRoutes
 from release.snapshot import read_table
 
-EPILOG = example("headrace verify posthog-js 1.4.2")
+app = typer.Typer(add_completion=False)
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -46,6 +46,7 @@ class Verified(msgspec.Struct, frozen=True):
         return not self.damages and self.fault is None and all(each.is_well for each in self.attestations)
 
 
+@app.command(epilog=example("headrace verify posthog-js 1.4.2"))
 def verify(
     product: ProductName,
     version: Annotated[

@@ -2,6 +2,7 @@
 
 import anyio
 import msgspec
+import typer
 from rich.console import Console
 
 from bundles.core.names import parse_product
@@ -15,7 +16,7 @@ from release.core.moves import Holder
 from release.core.names import STABLE, parse_channel
 from release.why import Held, find_holders
 
-EPILOG = example("headrace who posthog-js 1.4.2 --tenants tenants.txt")
+app = typer.Typer(add_completion=False)
 
 
 class Who(msgspec.Struct, frozen=True):
@@ -29,6 +30,7 @@ class Who(msgspec.Struct, frozen=True):
     holders: list[Holder]
 
 
+@app.command(epilog=example("headrace who posthog-js 1.4.2 --tenants tenants.txt"))
 def who(
     product: ProductName,
     version: VersionText,

@@ -2,6 +2,7 @@
 
 import anyio
 import msgspec
+import typer
 from rich.console import Console
 
 from bundles.core.names import parse_product
@@ -24,7 +25,7 @@ from release.core.names import PRODUCTION, STABLE, parse_channel, parse_environm
 from release.core.resolve import Passed, Reason
 from release.why import Explanation, explain
 
-EPILOG = example("headrace why acme posthog-js")
+app = typer.Typer(add_completion=False)
 
 _PASSED = {
     Passed.PIN_EXPIRED: "its pin has expired",
@@ -57,6 +58,7 @@ class Why(msgspec.Struct, frozen=True):
     pin_limits: str | None
 
 
+@app.command(epilog=example("headrace why acme posthog-js"))
 def why(
     tenant: TenantId,
     product: ProductName,

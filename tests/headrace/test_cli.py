@@ -383,8 +383,8 @@ def test_json_is_json_alone(released: Path) -> None:
 
 def test_every_verb_that_makes_a_change_takes_an_idempotency_key() -> None:
     def options(command: Any, path: str) -> Iterator[tuple[str, set[str]]]:
-        for name, each in getattr(command, "commands", {}).items():
-            yield from options(each, f"{path} {name}")
+        for name in command.list_commands(None) if hasattr(command, "list_commands") else ():
+            yield from options(command.get_command(None, name), f"{path} {name}")
         yield path, {option for parameter in command.params for option in parameter.opts}
 
     found = dict(options(typer.main.get_command(app), "headrace"))
