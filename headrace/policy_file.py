@@ -13,8 +13,7 @@ from release.core.policy import Policy
 from release.zones import zone_of
 
 _MAX_BYTES = 1024 * 1024
-HORIZON = timedelta(days=730)
-"""How far calendars are read ahead."""
+_HORIZON = timedelta(days=730)  # how far calendars are read ahead
 
 
 def read_policy_file(file: Path, now: int) -> Policy:
@@ -39,7 +38,7 @@ def _with_calendar(freeze: Freeze, folder: Path, now: int) -> Freeze:
     zone = zone_of(freeze.zone)
     # Whole days: by what a file comes to, a request that is sent again is known.
     since = datetime.fromtimestamp(now, zone).replace(hour=0, minute=0, second=0)
-    until = since + HORIZON
+    until = since + _HORIZON
     periods = (*freeze.periods, *read_calendar(folder / freeze.calendar, zone, since, until))
     return msgspec.structs.replace(freeze, periods=periods, calendar_until=until.isoformat())
 

@@ -45,7 +45,7 @@ async def command_channel(
     """The channel after the command, committed and served.
 
     A channel comes to be with its first `Start` or `Schedule`. Raises `Refused` where the state machine does not
-    allow the command, `Invalid` for an unknown product, channel or build, `Conflict` as `Control.change` says.
+    allow the command, `Invalid` for an unknown product, channel or build, `Conflict` as `Control.once` says.
     """
     subject = Subject(type(command).__name__.lower(), product, channel, asked=_without_salt(command))
     place = f"channels/{product}/{channel}"
