@@ -4,6 +4,7 @@ One percentage rule with one override, of random tenants: by Headrace, and by th
 GrowthBook, each asked by its public interface and without any network. SHA-256 alone is the floor: a bucket is
 a part of it by definition. Then Headrace alone, from few known tenants, pins and products to many. All take turns,
 and medians of all rounds are compared, of the time that the core worked for them; the garbage collector is off.
+The peers are in requirements-bench.lock, which `make bench` installs.
 """
 
 import argparse
