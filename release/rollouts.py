@@ -68,7 +68,6 @@ async def _command_channel(
     if isinstance(command, Promote) and not author.breaks_glass:
         command = await bind_to_proven(control, product, channel, command)
     async with begin() as transaction:
-        revision = await transaction.revision() + 1
         state = await transaction.channel(product, channel)
         if state is None and started is None:
             raise await _unknown_channel(control, product, channel)
@@ -77,7 +76,7 @@ async def _command_channel(
         around = await _circumstances(control, transaction, product, channel, author)
         changed = transition(state or ChannelState(), command, around)
         await transaction.save_channel(product, channel, changed)
-    return ChannelAt(revision, changed, around.frozen, around.needs_approval)
+    return ChannelAt(around.revision, changed, around.frozen, around.needs_approval)
 
 
 async def _circumstances(
@@ -91,6 +90,7 @@ async def _circumstances(
         actor=author.actor,
         frozen=None if author.breaks_glass else frozen_words(policy, product, channel, now),
         needs_approval=policy.needs_approval(product, channel) and not author.breaks_glass,
+        revision=await transaction.revision() + 1,
     )
 
 

@@ -82,7 +82,7 @@ class SmokeRun(msgspec.Struct, frozen=True):
         """True while the channel's rollout is the one that the test is for, at whatever stage."""
         live = _live(state)
         wanted = self.rollout
-        return live is not None and (live.candidate, live.salt) == (wanted.candidate, wanted.salt)
+        return live is not None and (live.candidate, live.identity) == (wanted.candidate, wanted.identity)
 
 
 async def runs_of(
@@ -152,7 +152,7 @@ async def _run_and_keep(
         outcome = SmokeOutcome(
             test=run.test.name,
             candidate=run.rollout.candidate,
-            rollout=run.rollout.salt,
+            rollout=run.rollout.identity,
             digest=candidate.digest,
             passed=result.passed,
             started_at=started_at,
@@ -173,7 +173,8 @@ async def smoke_of(
     rollout = _live(state)
     if rollout is None or not rollout.plan.smoke_tests:
         return {}
-    return latest_outcomes(await transaction.smoke_outcomes(product, channel, rollout.candidate), rollout.salt)
+    outcomes = await transaction.smoke_outcomes(product, channel, rollout.candidate)
+    return latest_outcomes(outcomes, rollout.identity)
 
 
 async def list_outcomes(
@@ -229,7 +230,7 @@ async def _claimed(control: Control, run: SmokeRun) -> AsyncIterator[None]:
     now = control.clock.now()
     claim = SmokeClaim(
         candidate=run.rollout.candidate,
-        rollout=run.rollout.salt,
+        rollout=run.rollout.identity,
         holder=secrets.token_hex(8),
         until=now + run.test.timeout_seconds + 2 * GRACE_SECONDS,
     )
@@ -254,7 +255,7 @@ async def _why_not(transaction: Transaction, run: SmokeRun, now: int) -> str | N
     if not run.is_of(state):
         return f"the rollout of {rollout.candidate} on {channel} has ended"
     claim = await transaction.document(CLAIMS, run.key)
-    if claim is not None and claim.until > now and claim.is_for(rollout.candidate, rollout.salt):
+    if claim is not None and claim.until > now and claim.is_for(rollout.candidate, rollout.identity):
         return f"smoke test {test!r} of {rollout.candidate} is being run already: wait for its outcome"
     if run.once and test in await smoke_of(transaction, product, channel, state):
         return f"smoke test {test!r} of {rollout.candidate} has run"

@@ -33,7 +33,8 @@ class Progress(StrEnum):
 class Rollout(msgspec.Struct, frozen=True, omit_defaults=True):
     """A candidate on its way through a plan. It lives until it is done, aborted or rolled back.
 
-    An approval is the rollout's own: a new candidate is a new rollout, and has none.
+    An approval is the rollout's own: a new candidate is a new rollout, and has none. `begun` is the revision that
+    began it; 0 for one by a Headrace that did not keep that.
     """
 
     candidate: Version
@@ -44,11 +45,17 @@ class Rollout(msgspec.Struct, frozen=True, omit_defaults=True):
     progress: Progress = Progress.RUNNING
     author: str = ""
     approved_by: str | None = None
+    begun: int = 0
 
     def __post_init__(self) -> None:
         parse_version(self.candidate)
         if not 0 <= self.stage_index < len(self.plan.stages):
             raise Invalid(f"a rollout of {len(self.plan.stages)} stages can't be at stage {self.stage_index}")
+
+    @property
+    def identity(self) -> str:
+        """What tells it from all others, also from earlier ones of the same candidate by the same salt."""
+        return f"{self.salt}@{self.begun}" if self.begun else self.salt
 
     @property
     def stage(self) -> Stage:

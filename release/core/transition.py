@@ -15,7 +15,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     """What decides beside the channel itself: the time in seconds since the epoch, and who asks.
 
     `frozen` says which freeze holds and until when; None where there is none. With `needs_approval` a second
-    person must let a candidate out of staging.
+    person must let a candidate out of staging. `revision` is the one that the command makes.
     """
 
     now: int
@@ -23,6 +23,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     actor: str = ""
     frozen: str | None = None
     needs_approval: bool = False
+    revision: int = 0
 
 
 def transition(state: ChannelState, command: Command, around: Circumstances) -> ChannelState:
@@ -63,6 +64,7 @@ def _start(state: ChannelState, command: Start, around: Circumstances) -> Channe
         stage_index=0,
         stage_since=around.now,
         author=around.actor,
+        begun=around.revision,
     )
     return ChannelState(history=state.history, rollout=rollout)
 

@@ -170,14 +170,19 @@ async def test_what_passed_for_another_candidate_does_not_count(control: Control
     assert await stage(control) == "canary"
 
 
-async def test_what_passed_in_an_earlier_rollout_or_for_other_bytes_does_not_count(control: Control) -> None:
-    await tell(control, start("true", salt="earlier"))
+@pytest.mark.parametrize("salt", ["salt", "another"])
+async def test_what_passed_in_an_earlier_rollout_or_for_other_bytes_does_not_count(
+    control: Control, salt: str
+) -> None:
+    await tell(control, start("true"))
     [earlier] = await run_all(control)
     await tell(control, Abort())
-    await tell(control, start("true"))
+    live = await tell(control, start("true", salt=salt))
+    assert live is not None
+    assert [run.test.name for run in await due_runs(control)] == ["command"]
     with pytest.raises(Refused, match="command has not run"):
         await tell(control, Promote())
-    other = msgspec.structs.replace(earlier, rollout="salt", digest=Digest("0" * 64))
+    other = msgspec.structs.replace(earlier, rollout=live.identity, digest=Digest("0" * 64))
     await change(
         control, Subject("smoke", SDK, STABLE), SAM, lambda new: new.add_smoke_outcome(SDK, STABLE, other)
     )
