@@ -106,10 +106,11 @@ class Rolling(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A channel, for those who ask: what all get whom no rollout reaches, and the rollout."""
+    """A channel, for those who ask: what all get whom no rollout reaches, and the rollout, live or to begin."""
 
     stable: Resolution
     rolling: Rolling | None
+    begins_at: int | None
 
 
 def resolve_tenant(
@@ -137,6 +138,8 @@ def resolve_tenant(
             opted_in, ends = True, pin.expires_at
     stable, rolling = choice.stable, choice.rolling
     if rolling is None:
+        if choice.begins_at is not None and choice.begins_at > now:
+            stable = msgspec.structs.replace(stable, next_change=choice.begins_at)
         return _passing(stable, passed)
     bucket = bucket_of(rolling.salt, tenant)
     reason = rolling.reach.reason(tenant, environment, bucket, known, opted_in)
@@ -197,7 +200,11 @@ def _pinned(routes: ProductRoutes, pin: Pin, now: int) -> tuple[Version | None, 
 def _prepare(routes: ProductRoutes, channel: Channel) -> Choice:
     """The channel's choice, kept with the routes; what is asked for by names of no channel is without number."""
     state = routes.channels.get(channel, ChannelState())
-    choice = Choice(_stable(routes, state), None if state.rollout is None else _rolling(routes, state.rollout))
+    choice = Choice(
+        stable=_stable(routes, state),
+        rolling=None if state.rollout is None else _rolling(routes, state.rollout),
+        begins_at=None if state.scheduled is None else state.scheduled.at,
+    )
     if channel in routes.channels:
         routes.choices[channel] = choice
     return choice

@@ -12,7 +12,7 @@ from release.core.commands import Rollback
 from release.core.names import PRODUCTION, STABLE, STAGING, Channel, Environment, Tenant
 from release.core.plan import Plan, StageKind, parse_plan
 from release.core.resolve import Passed, Reason, first_reached, resolve_channel, resolve_range, resolve_tenant
-from release.core.routing import Block, ChannelState, Pin, PinKey, ProductRoutes, Rollout
+from release.core.routing import Block, ChannelState, Pin, PinKey, ProductRoutes, Rollout, Scheduled
 from release.core.transition import Circumstances, transition
 from tests.release.strategies import VERSIONS, abouts, pins, plans, tenants, versions
 
@@ -168,6 +168,13 @@ def test_nothing_is_released_where_nothing_was_rolled_out() -> None:
 def test_the_next_change_is_when_the_stage_has_baked() -> None:
     table = routes(rolling(parse_plan("5,100", [], "10m"), 0))
     assert resolve_tenant(table, ACME, now=0, known={}).next_change == 700
+
+
+def test_the_next_change_is_when_a_scheduled_rollout_is_to_begin() -> None:
+    waiting = ChannelState((ONE,), scheduled=Scheduled(TWO, parse_plan("staging,100", [], None), "salt", 700, "sam"))
+    table = routes(waiting)
+    assert resolve_tenant(table, ACME, now=699, known={}).next_change == 700
+    assert resolve_tenant(table, ACME, now=700, known={}).next_change is None
 
 
 def test_many_pins_on_few_ranges_are_resolved_at_the_cost_of_few() -> None:
