@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header pyproject.toml
 
-.PHONY: demo test bench format lock clean system-packages
+.PHONY: demo test nightly bench format lock clean system-packages
 
 demo: $(VENV)/.ready
 	$(BIN)/headrace demo
@@ -17,6 +17,10 @@ test: $(VENV)/.ready-dev system-packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest
+
+# 100,000 steps of the controller beside its oracle, other ones each time: about a quarter of an hour.
+nightly: $(VENV)/.ready-dev
+	HEADRACE_MODEL_STEPS=100000 HEADRACE_MODEL_SEED=$$(date +%s) $(BIN)/pytest tests/release/test_model.py
 
 # The stamps are written last: an install that was broken off is done again.
 $(VENV)/.ready: requirements.lock pyproject.toml

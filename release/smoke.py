@@ -129,7 +129,7 @@ async def run_smoke_test(
     Raises `Refused` where somebody else runs it, or the rollout has ended: then nothing is kept.
     """
     rollout = run.rollout
-    asked = (rollout.candidate, rollout.salt)
+    asked = (rollout.candidate, rollout.identity)
     subject = Subject("smoke", run.product, run.channel, asked, part=run.test.name)
     return await control.once(
         subject,

@@ -115,8 +115,8 @@ AnySmokeTest = CommandTest | WebhookTest | BrowserTest
 class SmokeOutcome(msgspec.Struct, frozen=True):
     """What came of a test, once, and of which bytes: `digest` is that of the candidate's manifest.
 
-    `rollout` is the identity of the rollout that it was run for; `started_at` is in seconds since the epoch. `finding`
-    is one line that says why it passed or failed.
+    `rollout` is the identity of the rollout that it was run for; `started_at` is in seconds since the epoch.
+    `finding` is one line that says why it passed or failed.
     """
 
     test: str

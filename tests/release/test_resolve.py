@@ -171,7 +171,9 @@ def test_the_next_change_is_when_the_stage_has_baked() -> None:
 
 
 def test_the_next_change_is_when_a_scheduled_rollout_is_to_begin() -> None:
-    waiting = ChannelState((ONE,), scheduled=Scheduled(TWO, parse_plan("staging,100", [], None), "salt", 700, "sam"))
+    waiting = ChannelState(
+        (ONE,), scheduled=Scheduled(TWO, parse_plan("staging,100", [], None), "salt", 700, "sam")
+    )
     table = routes(waiting)
     assert resolve_tenant(table, ACME, now=699, known={}).next_change == 700
     assert resolve_tenant(table, ACME, now=700, known={}).next_change is None
