@@ -20,6 +20,15 @@ Database = Annotated[
         help="The control database: postgresql://… or a SQLite file. Else control.db in the data folder.",
     ),
 ]
+SnapshotDatabase = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        envvar="HEADRACE_DATABASE",
+        metavar="URL|FILE",
+        help="The control database: of postgresql://… the snapshots are read, else the data folder's.",
+    ),
+]
 
 SigningKey = Annotated[
     Path | None,

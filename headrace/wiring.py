@@ -3,7 +3,7 @@
 keys/       the signing key, the trusted public keys, and the builders whose attestations are believed
 store/      builds: blobs and manifests, unless HEADRACE_STORE names a place in S3
 control.db  the control plane's ledger (SQLite), unless another database is named
-snapshots/  the routing table as a sealed root and its shards, for origins to follow
+snapshots/  the routing table as a sealed root and its shards, for origins to follow, unless in PostgreSQL
 origin/     the origin's own copies: of the last snapshot it verified, and of builds in use; its reload socket
 """
 
@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TypeGuard
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -19,6 +20,7 @@ from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
 from bundles.adapters.input_files import read_document, read_input
 from bundles.adapters.key_files import KeyFiles, load_private_key, read_private
+from bundles.adapters.postgresql import SCHEMES
 from bundles.adapters.source_files import SourceFiles
 from bundles.attestations import Builders
 from bundles.core.attestation import Attestation, parse_attestations
@@ -30,9 +32,11 @@ from release.adapters.backup_file import BackupFile
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.system_clock import SystemClock
 from release.change import Control
+from release.core.routing import RoutingTable
 from release.core.signature import MIN_SECRET_BYTES
-from release.ports import Ledger
+from release.ports import Ledger, SnapshotStore
 from release.smoke import SmokeRunners
+from release.snapshot import read_table
 
 STORE_VARIABLE = "HEADRACE_STORE"
 SMOKE_SECRET_VARIABLE = "HEADRACE_SMOKE_SECRET"  # noqa: S105 - its name
@@ -110,13 +114,40 @@ def attestations(files: Iterable[Path]) -> tuple[Attestation, ...]:
     return tuple(found for file in files for found in parse_attestations(read_document(file), str(file)))
 
 
+@asynccontextmanager
+async def snapshot_store(data: Path, database: str | None) -> AsyncIterator[SnapshotStore]:
+    """Where the control plane puts snapshots: in PostgreSQL, where the control database is that, else in files.
+
+    Who only reads them may have no right to anything else in the database.
+    """
+    if not is_postgresql(database):
+        yield snapshots(data)
+        return
+    from release.adapters.postgresql_database import open_for_snapshots  # SQLAlchemy is slow to load
+    from release.adapters.postgresql_snapshots import PostgresqlSnapshots
+
+    async with open_for_snapshots(database) as opened:
+        yield PostgresqlSnapshots(opened)
+
+
+async def routing_table(data: Path, database: str | None, trusted: TrustedKeys) -> RoutingTable | None:
+    """The table that origins serve by; None before the first. Raises `Failed` for a damaged snapshot."""
+    async with snapshot_store(data, database) as opened:
+        return await read_table(opened, trusted)
+
+
+def is_postgresql(database: str | None) -> TypeGuard[str]:
+    """True for the URL of a PostgreSQL database."""
+    return bool(database) and str(database).startswith(SCHEMES)
+
+
 def snapshots(data: Path) -> DiskSnapshots:
-    """Where the control plane puts snapshots."""
+    """The data folder's snapshots."""
     return DiskSnapshots(data / "snapshots")
 
 
 def snapshot_file(data: Path) -> Path:
-    """The sealed root that origins follow."""
+    """The data folder's sealed root, for origins to follow."""
     return data / "snapshots" / FILE_NAME
 
 
@@ -152,7 +183,7 @@ async def ledger(data: Path, database: str | None) -> AsyncIterator[Ledger]:
     from release.adapters.sql_ledger import SqlLedger  # SQLAlchemy is slow to load, and few verbs need it
 
     async with AsyncExitStack() as stack:
-        if database and database.startswith(("postgresql://", "postgres://")):
+        if is_postgresql(database):
             from release.adapters.postgresql_database import open_postgresql
 
             opened = await stack.enter_async_context(open_postgresql(database))
@@ -179,12 +210,16 @@ def backup_file(path: Path, secret_file: Path | None) -> BackupFile:
 
 @asynccontextmanager
 async def control(data: Path, database: str | None = None) -> AsyncIterator[Control]:
-    """The control plane on its ledger and local disk."""
+    """The control plane on its ledger, its snapshots and the builds."""
     signing_key = keys(data).signing_key()
-    async with ledger(data, database) as opened, store(data) as builds:
+    async with (
+        ledger(data, database) as opened,
+        snapshot_store(data, database) as snapshots,
+        store(data) as builds,
+    ):
         yield Control(
             ledger=opened,
-            snapshots=snapshots(data),
+            snapshots=snapshots,
             builds=builds,
             clock=SystemClock(),
             signing_key=signing_key,

@@ -23,8 +23,8 @@ def verify(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson
     """Say whether the audit trail is whole: each row as it was written, and none missing (else exit 1)."""
 
     async def run() -> Verdict:
-        async with wiring.ledger(data, database) as ledger:
-            return await verify_trail(ledger, wiring.snapshots(data), wiring.keys(data).trusted_keys())
+        async with wiring.ledger(data, database) as ledger, wiring.snapshot_store(data, database) as snapshots:
+            return await verify_trail(ledger, snapshots, wiring.keys(data).trusted_keys())
 
     verdict = anyio.run(run)
     show(verdict, as_json, lambda console: _draw(console, verdict))

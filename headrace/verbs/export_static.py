@@ -14,10 +14,9 @@ from bundles.core.names import parse_product
 from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP
 from bundles.core.version import Range
 from headrace import wiring
-from headrace.options import DEFAULT_DATA, AsJson, Data, example
+from headrace.options import DEFAULT_DATA, AsJson, Data, SnapshotDatabase, example
 from headrace.terminal import progress, show
 from release.adapters.system_clock import SystemClock
-from release.snapshot import read_table
 
 app = typer.Typer(add_completion=False)
 
@@ -51,6 +50,7 @@ def export_static(
         typer.Option("--keep", min=1, max=MAX_KEEP, help="So many builds before the stable one, to roll back to."),
     ] = DEFAULT_KEEP,
     data: Data = DEFAULT_DATA,
+    database: SnapshotDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """Write what the origin would answer as files and a list of headers, for S3 to fail over to."""
@@ -66,7 +66,7 @@ def export_static(
 
     async def run() -> Exported:
         trusted = wiring.trusted_keys(data)
-        table = await read_table(wiring.snapshots(data), trusted)
+        table = await wiring.routing_table(data, database, trusted)
         if table is None:
             raise Failed(f"nothing was released in {data} yet: there is nothing to fail over to")
         async with wiring.store(data) as store:

@@ -18,7 +18,7 @@ from bundles.dependents import dependents
 from bundles.resign import Resigned
 from bundles.resign import resign as resign_builds
 from headrace import wiring
-from headrace.options import DEFAULT_DATA, AsJson, Data, SigningKey, example
+from headrace.options import DEFAULT_DATA, AsJson, Data, SigningKey, SnapshotDatabase, example
 from headrace.terminal import show
 from release.core.snapshot import PAYLOAD_TYPE as SNAPSHOT
 from release.snapshot import resign_snapshot
@@ -71,19 +71,27 @@ def rotate(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
 
 
 @app.command(epilog=example("headrace keys rotate", "headrace keys resign", "headrace keys distrust 5f0c…"))
-def resign(key: SigningKey = None, data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
+def resign(
+    key: SigningKey = None,
+    data: Data = DEFAULT_DATA,
+    database: SnapshotDatabase = None,
+    as_json: AsJson = False,
+) -> None:
     """Add the present key's signature to what the owner's earlier keys signed, to distrust those then."""
     signing_key, trusted = wiring.publishing_keys(data, key)
-    resigned, snapshot = anyio.run(_resign, data, signing_key, trusted)
+    resigned, snapshot = anyio.run(_resign, data, database, signing_key, trusted)
     document = {**msgspec.to_builtins(resigned), "snapshot": snapshot}
     show(document, as_json, lambda console: _draw_resigned(console, resigned, snapshot=snapshot))
 
 
-async def _resign(data: Path, key: Ed25519PrivateKey, trusted: TrustedKeys) -> tuple[Resigned, bool]:
+async def _resign(
+    data: Path, database: str | None, key: Ed25519PrivateKey, trusted: TrustedKeys
+) -> tuple[Resigned, bool]:
     async with wiring.store(data) as store:
         resigned = await resign_builds(store, key, trusted)
     is_vendors = trusted.find(key_id_of(key.public_key()), None) is not None
-    return resigned, is_vendors and await resign_snapshot(wiring.snapshots(data), key, trusted)
+    async with wiring.snapshot_store(data, database) as snapshots:
+        return resigned, is_vendors and await resign_snapshot(snapshots, key, trusted)
 
 
 def _draw_resigned(console: Console, resigned: Resigned, *, snapshot: bool) -> None:
@@ -114,12 +122,13 @@ def distrust(
         bool, typer.Option("--force", help="Even if builds or the snapshot are signed by no other key.")
     ] = False,
     data: Data = DEFAULT_DATA,
+    database: SnapshotDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """Believe a key's signatures no longer: what only it has signed is not served any more."""
     keys = wiring.keys(data)
     keys.check_distrust(key_id)
-    dependent = [] if force else anyio.run(_signed_by_it_alone, data, key_id)
+    dependent = [] if force else anyio.run(_signed_by_it_alone, data, database, key_id)
     if dependent:
         scopes = [key.scope for key in keys.trusted_keys() if key.key_id == key_id and key.scope]
         raise Refused(
@@ -141,10 +150,11 @@ def _how_to_replace(scopes: list[Scope]) -> str:
     )
 
 
-async def _signed_by_it_alone(data: Path, key_id: str) -> list[str]:
+async def _signed_by_it_alone(data: Path, database: str | None, key_id: str) -> list[str]:
     """The documents that nobody would believe without the key."""
     trusted = wiring.keys(data).trusted_keys()
-    snapshot = await wiring.snapshots(data).read()
+    async with wiring.snapshot_store(data, database) as snapshots:
+        snapshot = await snapshots.read()
     found = ["the snapshot"] if snapshot and signers(SNAPSHOT, snapshot, trusted) == {key_id} else []
     async with wiring.store(data) as store:
         return found + [f"{product}@{version}" for product, version in await dependents(store, trusted, key_id)]

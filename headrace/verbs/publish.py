@@ -29,6 +29,7 @@ from headrace.options import (
     BudgetOption,
     Data,
     SigningKey,
+    SnapshotDatabase,
     SourceMapsOption,
     example,
 )
@@ -45,7 +46,6 @@ from headrace.provenance_options import (
 from headrace.publish_rules import parse_rules
 from headrace.terminal import progress, show
 from release.core.names import STABLE, Channel, parse_channel
-from release.snapshot import read_table
 
 app = typer.Typer(add_completion=False)
 
@@ -82,6 +82,7 @@ def publish(
     sbom: SbomOption = None,
     sbom_file: SbomFileOption = None,
     data: Data = DEFAULT_DATA,
+    database: SnapshotDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an immutable, signed, compressed build. What tenants are served does not change."""
@@ -91,15 +92,21 @@ def publish(
     rules = parse_rules(data, budget, allow_secret, given, attestation, source_maps=source_maps)
     order = msgspec.structs.replace(rules.order(*parsed, files), delta_bytes=parse_size(delta_bytes))
     with wiring.source(files, include or ()) as source:
-        published = anyio.run(_publish, data, key, order, source, parsed_channel, deltas)
+        published = anyio.run(_publish, data, database, key, order, source, parsed_channel, deltas)
     show(_document(published), as_json, lambda console: _draw(console, published))
 
 
 async def _publish(
-    data: Path, key: Path | None, order: Order, source: ArtifactSource, channel: Channel, deltas: int
+    data: Path,
+    database: str | None,
+    key: Path | None,
+    order: Order,
+    source: ArtifactSource,
+    channel: Channel,
+    deltas: int,
 ) -> Published:
     signing_key, trusted = wiring.publishing_keys(data, key)
-    held = Held(await read_table(wiring.snapshots(data), trusted), channel)
+    held = Held(await wiring.routing_table(data, database, trusted), channel)
     async with wiring.store(data) as store:
         publisher = Publisher(store, signing_key, trusted, Cores())
         with progress(f"{order.product}@{order.version}", len(source.paths)) as advance:

@@ -27,6 +27,7 @@ from headrace.options import (
     BudgetOption,
     Data,
     SigningKey,
+    SnapshotDatabase,
     SourceMapsOption,
     example,
 )
@@ -43,7 +44,6 @@ from headrace.provenance_options import (
 from headrace.publish_rules import Rules, parse_rules
 from headrace.terminal import Exit, progress, show, tell
 from release.core.names import STABLE, Channel, parse_channel
-from release.snapshot import read_table
 
 app = typer.Typer(add_completion=False)
 
@@ -109,6 +109,7 @@ def publish_batch(
     sbom: SbomOption = None,
     sbom_file: SbomFileOption = None,
     data: Data = DEFAULT_DATA,
+    database: SnapshotDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish many small builds in one run, such as tenants' content; one fault does not stop the others.
@@ -129,17 +130,23 @@ def publish_batch(
                 tell(outcome)
             advance()
 
-        anyio.run(_publish, data, key, file, rules, parsed_channel, report)
+        anyio.run(_publish, data, database, key, file, rules, parsed_channel, report)
     if not as_json:
         show(None, as_json, summary.draw)
     raise typer.Exit(summary.exit_code())
 
 
 async def _publish(
-    data: Path, key: Path | None, file: Path, rules: Rules, channel: Channel, report: Report
+    data: Path,
+    database: str | None,
+    key: Path | None,
+    file: Path,
+    rules: Rules,
+    channel: Channel,
+    report: Report,
 ) -> None:
     signing_key, trusted = wiring.publishing_keys(data, key)
-    held = Held(await read_table(wiring.snapshots(data), trusted), channel)
+    held = Held(await wiring.routing_table(data, database, trusted), channel)
 
     def order(listed: Listed) -> Order:
         return held.complete(rules.order(listed.product, listed.version, file.parent / listed.files), deltas=0)

@@ -13,7 +13,6 @@ from headrace.backup_options import SecretFile
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import show
 from release.backup import restore as restore_backup
-from release.snapshot import read_table
 
 app = typer.Typer(add_completion=False)
 
@@ -46,7 +45,7 @@ def restore(
     async def run() -> Restored:
         async with wiring.ledger(data, database) as ledger:
             content = await restore_backup(ledger, source, overwrite=overwrite, accept_faults=accept_faults)
-        table = await read_table(wiring.snapshots(data), wiring.keys(data).trusted_keys())
+        table = await wiring.routing_table(data, database, wiring.keys(data).trusted_keys())
         return Restored(content.revision, content.records, None if table is None else table.revision)
 
     restored = anyio.run(run)

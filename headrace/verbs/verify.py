@@ -20,12 +20,11 @@ from bundles.ports import BuildReader
 from bundles.verify import Damage
 from bundles.verify import verify as verify_build
 from headrace import wiring
-from headrace.options import DEFAULT_DATA, AsJson, Data, ProductName, example
+from headrace.options import DEFAULT_DATA, AsJson, Data, ProductName, SnapshotDatabase, example
 from headrace.terminal import progress, show
 from release.adapters.system_clock import SystemClock
 from release.core.needs import needed_builds
 from release.core.routing import ProductRoutes
-from release.snapshot import read_table
 
 app = typer.Typer(add_completion=False)
 
@@ -53,6 +52,7 @@ def verify(
         str | None, typer.Argument(metavar="[VERSION]", help="One build. Else all of the product's.")
     ] = None,
     data: Data = DEFAULT_DATA,
+    database: SnapshotDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """Re-read every byte of a product's builds, and name each damaged file or attestation (exit code 1).
@@ -64,7 +64,7 @@ def verify(
 
     async def run() -> tuple[list[Verified], Failed | None]:
         trusted, builders = wiring.trusted_keys(data), wiring.builders(data)
-        needs, fault = await _needs(data, trusted, name)
+        needs, fault = await _needs(data, database, trusted, name)
         async with wiring.store(data) as store:
             versions = {wanted} if wanted else needs.keys() | await store.versions(name)
             if not versions:
@@ -80,10 +80,12 @@ def verify(
         raise typer.Exit(1)
 
 
-async def _needs(data: Path, trusted: TrustedKeys, product: Product) -> tuple[dict[Version, str], Failed | None]:
+async def _needs(
+    data: Path, database: str | None, trusted: TrustedKeys, product: Product
+) -> tuple[dict[Version, str], Failed | None]:
     """What each build is that the routing table needs; or why that is not known."""
     try:
-        table = await read_table(wiring.snapshots(data), trusted)
+        table = await wiring.routing_table(data, database, trusted)
     except Failed as fault:
         return {}, fault
     routes = ProductRoutes() if table is None else table.products.get(product, ProductRoutes())

@@ -8,7 +8,16 @@ from rich.console import Console
 from bundles.core.names import parse_product
 from bundles.core.version import parse_version
 from headrace import wiring
-from headrace.options import DEFAULT_DATA, AsJson, ChannelName, Data, ProductName, VersionText, example
+from headrace.options import (
+    DEFAULT_DATA,
+    AsJson,
+    ChannelName,
+    Data,
+    ProductName,
+    SnapshotDatabase,
+    VersionText,
+    example,
+)
 from headrace.tenant_list import TenantsOption, read_tenants
 from headrace.terminal import show
 from release.adapters.system_clock import SystemClock
@@ -37,6 +46,7 @@ def who(
     tenants: TenantsOption = None,
     channel: ChannelName = STABLE,
     data: Data = DEFAULT_DATA,
+    database: SnapshotDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """List who is left on a build, of the tenants that are known."""
@@ -44,8 +54,9 @@ def who(
     known = read_tenants(tenants)
 
     async def run() -> Held:
-        snapshots, trusted = wiring.snapshots(data), wiring.trusted_keys(data)
-        return await find_holders(snapshots, trusted, SystemClock(), name, build, target, known)
+        trusted = wiring.trusted_keys(data)
+        async with wiring.snapshot_store(data, database) as snapshots:
+            return await find_holders(snapshots, trusted, SystemClock(), name, build, target, known)
 
     held = anyio.run(run)
     answer = Who(name, build, target, held.revision, held.known, held.holders)

@@ -14,6 +14,7 @@ from headrace.options import (
     Data,
     EnvironmentName,
     ProductName,
+    SnapshotDatabase,
     TenantId,
     example,
 )
@@ -65,6 +66,7 @@ def why(
     environment: EnvironmentName = PRODUCTION,
     channel: ChannelName = STABLE,
     data: Data = DEFAULT_DATA,
+    database: SnapshotDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which build a tenant gets, and which rule chose it."""
@@ -76,7 +78,8 @@ def why(
     )
 
     async def run() -> Explanation:
-        return await explain(wiring.snapshots(data), wiring.trusted_keys(data), SystemClock(), *parsed)
+        async with wiring.snapshot_store(data, database) as snapshots:
+            return await explain(snapshots, wiring.trusted_keys(data), SystemClock(), *parsed)
 
     explanation = anyio.run(run)
     resolution = explanation.resolution

@@ -1,8 +1,8 @@
 """The control database's tables. Documents are JSON of the core's types; what is searched by is a column."""
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, String, Table, Text
 
-VERSION = "0005"
+VERSION = "0006"
 """The newest step in `migrations`; written here too, so that most starts need not load alembic."""
 
 metadata = MetaData()
@@ -74,4 +74,22 @@ smoke_outcomes = Table(
     Column("revision", BigInteger, primary_key=True, autoincrement=False),
     Column("candidate", String, nullable=False),
     Column("outcome", Text, nullable=False),
+)
+
+# In PostgreSQL alone, and no part of the ledger's content: a snapshot is made anew from that.
+snapshot_metadata = MetaData()
+
+snapshot_root = Table(
+    "snapshot_root",
+    snapshot_metadata,
+    Column("id", Integer, primary_key=True),
+    Column("writes", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+snapshot_shards = Table(
+    "snapshot_shards",
+    snapshot_metadata,
+    Column("digest", String, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("touched_at", DateTime(timezone=True), nullable=False),
 )

@@ -83,11 +83,9 @@ class SqlDatabase:
 async def opened(
     engine: AsyncEngine, name: str, is_busy: Callable[[BaseException | None], bool]
 ) -> AsyncIterator[SqlDatabase]:
-    """The engine's database, with its schema brought up to date. Its connections are closed at the end."""
-    database = SqlDatabase(engine, name, is_busy)
+    """The engine's database. Its connections are closed at the end."""
     try:
-        await database.migrate()
-        yield database
+        yield SqlDatabase(engine, name, is_busy)
     finally:
         await engine.dispose()
 

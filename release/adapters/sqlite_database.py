@@ -27,6 +27,7 @@ async def open_sqlite(file: Path) -> AsyncIterator[SqlDatabase]:
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     async with opened(engine, str(file), _is_busy) as database:
+        await database.migrate()
         yield database
 
 

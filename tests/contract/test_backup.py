@@ -208,4 +208,5 @@ def test_a_disaster_is_undone_from_the_command_line(
     assert succeed(released_data, "restore", made, *sealed, *moved)["revision"] == 2
     assert succeed(released_data, "rollout", "start", "sdk", "1.1.0", *moved)["revision"] == 3
     assert succeed(released_data, "audit", "verify", *moved)["faults"] == []
-    assert "origins serve by revision 3" in run(released_data, "restore", made, *sealed, "--overwrite").stdout
+    overwritten = run(released_data, "restore", made, *sealed, *moved, "--overwrite")
+    assert "origins serve by revision 3" in overwritten.stdout

@@ -35,8 +35,8 @@ async def ledger(server: PostgresServer, tmp_path: Path) -> AsyncIterator[Ledger
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs that a test can wait for."""
-    monkeypatch.setattr(postgresql_database, "_CONNECT_SECONDS", 1)
-    monkeypatch.setattr(postgresql_database, "_ANSWER_SECONDS", 2)
+    monkeypatch.setattr(postgresql_database, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(postgresql_database, "ANSWER_SECONDS", 2)
 
 
 async def test_a_server_that_is_away_is_told_and_used_again_once_it_is_back(

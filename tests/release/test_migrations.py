@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import asyncpg
@@ -48,6 +48,7 @@ _AUDIT = [
 ]
 _RETIRED = ["INSERT INTO retired VALUES ('sdk', '0.9.0')"]
 _DOCUMENTS = ["INSERT INTO documents VALUES ('policy', 'in-force', '{}')"]
+_SMOKE = ["INSERT INTO smoke_outcomes VALUES ('sdk', 'stable', 2, '1.0.0', '{}')"]
 
 
 def _chain() -> Iterator[str]:
@@ -74,6 +75,7 @@ WRITTEN = {
     "0002": [*_FIRST, *_AUDIT, *_RETIRED],
     "0003": [*_FIRST, *_AUDIT, *_RETIRED, *_DOCUMENTS],
     "0004": [*_FIRST, *_chain(), *_RETIRED, *_DOCUMENTS],
+    "0005": [*_FIRST, *_chain(), *_RETIRED, *_DOCUMENTS, *_SMOKE],
 }
 OLDER = sorted(WRITTEN)
 
@@ -101,19 +103,21 @@ async def test_the_schema_that_is_come_to_is_the_one_that_is_written(
     async with wiring.ledger(tmp_path, database):
         pass
     opened = open_postgresql(database) if "://" in database else open_sqlite(Path(database))
+    written = [schema.metadata, schema.snapshot_metadata] if "://" in database else [schema.metadata]
+    tables = {table.name: table for metadata in written for table in metadata.sorted_tables}
     async with opened as found:
-        await _check_columns(found)
+        await _check_columns(found, tables)
 
 
-async def _check_columns(database: SqlDatabase) -> None:
+async def _check_columns(database: SqlDatabase, tables: Mapping[str, sa.Table]) -> None:
     async with database.reading() as connection:
-        for table in schema.metadata.sorted_tables:
+        for table in tables.values():
             columns = await connection.run_sync(_columns, table.name)
             assert {each["name"]: each["nullable"] for each in columns} == {
                 column.name: column.nullable for column in table.columns
             }
         names = await connection.run_sync(_table_names)
-    assert set(names) == {*schema.metadata.tables, "alembic_version"}
+    assert set(names) == {*tables, "alembic_version"}
 
 
 def _columns(connection: sa.Connection, table: str) -> list[ReflectedColumn]:

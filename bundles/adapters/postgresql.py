@@ -1,0 +1,45 @@
+"""A connection to PostgreSQL, by a URL in libpq's form that no message shows: it may hold a password."""
+
+import re
+from collections.abc import Mapping
+
+import asyncpg
+
+from bundles.core.errors import Failed, Invalid
+
+SCHEMES = ("postgresql://", "postgres://")
+FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a statement raises where the database does not work."""
+
+_HOST = r"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?"
+_URL = re.compile(
+    rf"(?P<scheme>postgres(?:ql)?://)(?:[^@/?#]*@)?(?P<place>(?:{_HOST}(?:,{_HOST})*)?/[\w.%-]*)(?:\?.*)?",
+    re.ASCII,
+)
+
+
+def database_name(url: str) -> str:
+    """The URL without user, password and parameters, for messages. Raises `Invalid` for another form."""
+    parsed = _URL.fullmatch(url)
+    if parsed is None:
+        raise Invalid(
+            "the database's URL is not understood (it is not shown, since it may hold a password): write"
+            " postgresql://USER@HOST:PORT/NAME, with special characters percent-encoded"
+        )
+    return parsed["scheme"] + parsed["place"]
+
+
+async def connect(
+    url: str, *, seconds: float, answer_seconds: float, settings: Mapping[str, str]
+) -> asyncpg.Connection:
+    """A session with these settings, whose statements are given up after `answer_seconds`. Raises `Failed`."""
+    name = database_name(url)
+    try:
+        return await asyncpg.connect(
+            url, timeout=seconds, command_timeout=answer_seconds, server_settings=dict(settings)
+        )
+    except TimeoutError:
+        cause = f"no answer within {seconds} seconds"
+    except (*FAULTS, ValueError) as error:
+        cause = str(error)
+    raise Failed(f"can't connect to the control database {name}: {cause}. Origins go on serving the last snapshot")
