@@ -20,7 +20,6 @@ from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
 from bundles.adapters.input_files import read_document, read_input
 from bundles.adapters.key_files import KeyFiles, load_private_key, read_private
-from bundles.adapters.postgresql import SCHEMES
 from bundles.adapters.source_files import SourceFiles
 from bundles.attestations import Builders
 from bundles.core.attestation import Attestation, parse_attestations
@@ -28,12 +27,14 @@ from bundles.core.errors import Failed, Invalid
 from bundles.core.provenance import Input
 from bundles.core.trust import KeyRing, TrustedKey, TrustedKeys
 from bundles.ports import Store
+from origin.ports import Feed, Shards
 from release.adapters.backup_file import BackupFile
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.system_clock import SystemClock
 from release.change import Control
 from release.core.routing import RoutingTable
 from release.core.signature import MIN_SECRET_BYTES
+from release.core.snapshot import MAX_SEALED_BYTES
 from release.ports import Ledger, SnapshotStore
 from release.smoke import SmokeRunners
 from release.snapshot import read_table
@@ -136,9 +137,37 @@ async def routing_table(data: Path, database: str | None, trusted: TrustedKeys) 
         return await read_table(opened, trusted)
 
 
+@asynccontextmanager
+async def snapshot_feed(data: Path, database: str | None) -> AsyncIterator[tuple[Feed, Shards]]:
+    """What origins follow: a root, and where its shards are, be it in PostgreSQL or in files."""
+    if not is_postgresql(database):
+        from origin.adapters.followed_file import FollowedFile
+
+        yield FollowedFile(snapshot_file(data), MAX_SEALED_BYTES), snapshots(data)
+        return
+    from origin.adapters.postgresql_feed import PostgresqlFeed
+
+    feed = PostgresqlFeed(database, MAX_SEALED_BYTES)
+    try:
+        yield feed, feed
+    finally:
+        await feed.close()
+
+
+def check_database(database: str | None) -> None:
+    """Raise `Invalid` for a URL that no control database can have, before anything is begun."""
+    if is_postgresql(database):
+        from bundles.adapters.postgresql import database_name
+
+        database_name(database)
+
+
 def is_postgresql(database: str | None) -> TypeGuard[str]:
-    """True for the URL of a PostgreSQL database."""
-    return bool(database) and str(database).startswith(SCHEMES)
+    """Whether the control database is PostgreSQL. Raises `Invalid` for a URL of anything else."""
+    scheme, is_url, _ = (database or "").partition("://")
+    if is_url and scheme not in ("postgresql", "postgres"):
+        raise Invalid(f"{scheme!r} is no kind of control database: name postgresql://… or a SQLite file")
+    return bool(is_url)
 
 
 def snapshots(data: Path) -> DiskSnapshots:
@@ -187,9 +216,6 @@ async def ledger(data: Path, database: str | None) -> AsyncIterator[Ledger]:
             from release.adapters.postgresql_database import open_postgresql
 
             opened = await stack.enter_async_context(open_postgresql(database))
-        elif database and "://" in database:
-            scheme = database.partition("://")[0]
-            raise Invalid(f"{scheme!r} is no kind of control database: name postgresql://… or a SQLite file")
         else:
             from release.adapters.sqlite_database import open_sqlite
 

@@ -7,7 +7,6 @@ import asyncpg
 
 from bundles.core.errors import Failed, Invalid
 
-SCHEMES = ("postgresql://", "postgres://")
 FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a statement raises where the database does not work."""
 

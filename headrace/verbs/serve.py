@@ -12,10 +12,9 @@ import typer
 from bundles.core.errors import Invalid, Refused
 from headrace import wiring
 from headrace.config_file import take_options
-from headrace.options import DEFAULT_DATA, AsJson, Data, example
+from headrace.options import DEFAULT_DATA, AsJson, Data, SnapshotDatabase, example
 from headrace.terminal import show
 from origin.core.limits import Limits
-from release.core.snapshot import MAX_SEALED_BYTES
 
 app = typer.Typer(add_completion=False)
 
@@ -113,6 +112,7 @@ def serve(
         ),
     ] = None,
     data: Data = DEFAULT_DATA,
+    database: SnapshotDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the origin. It only reads: builds, snapshots and public keys. SIGTERM lets it finish and stop."""
@@ -135,6 +135,7 @@ def serve(
     tls = _tls(tls_certificate, tls_key, client_ca)
     edge = None if edge_secrets is None else EdgeSecrets(FollowedFile(edge_secrets, _MAX_SECRETS_BYTES))
     trusted = wiring.trusted_keys(data)
+    wiring.check_database(database)
     if edge is not None:
         asyncio.run(edge.start())
     if reload_config:
@@ -154,10 +155,10 @@ def serve(
         return
 
     async def run() -> None:
-        async with wiring.store(data) as store:
+        async with wiring.store(data) as store, wiring.snapshot_feed(data, database) as (feed, shards):
             await serve_origin(
-                feed=FollowedFile(wiring.snapshot_file(data), MAX_SEALED_BYTES),
-                shards=wiring.snapshots(data),
+                feed=feed,
+                shards=shards,
                 kept=wiring.kept_snapshot(data),
                 store=store,
                 copies=DiskCopies(wiring.copies_folder(data), disk_cache_mib * _MIB),

@@ -13,11 +13,9 @@ from bundles.core.digest import Digest
 from bundles.core.errors import Failed
 from release.adapters.schema import snapshot_root, snapshot_shards
 from release.adapters.sql_database import SqlDatabase
-from release.core.shard_bodies import in_batches, whole_bodies
 from release.core.snapshot import MAX_SEALED_BYTES, ShardRef
+from release.core.snapshot_rows import CHANNEL, in_batches, whole_bodies
 
-CHANNEL = "headrace_snapshot"
-"""On which origins listen: each new root is told there, once it is committed."""
 DROPPED_STAY = timedelta(hours=1)
 """How long a shard that no root names any more is left for who has read an older root and is slow."""
 

@@ -12,9 +12,9 @@ import pytest
 from bundles.core.digest import Digest, digest_of
 from bundles.core.errors import Failed
 from headrace import wiring
-from release.adapters.postgresql_snapshots import CHANNEL
 from release.core.shards import Counts
 from release.core.snapshot import MAX_SEALED_BYTES, ShardRef
+from release.core.snapshot_rows import CHANNEL
 from release.ports import SnapshotStore
 from tests.support.postgresql import PostgresServer
 

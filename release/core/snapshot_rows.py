@@ -1,4 +1,4 @@
-"""Shards' bytes as a database gives them: asked for a few at a time, and each as long as the root says."""
+"""A snapshot as rows of a database, for who writes it and for who follows it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -6,6 +6,8 @@ from bundles.core.digest import Digest
 from bundles.core.errors import Failed
 from release.core.snapshot import ShardRef
 
+CHANNEL = "headrace_snapshot"
+"""On which PostgreSQL tells of each new root, once it is committed."""
 BATCH_BYTES = 16 * 1024**2
 
 Found = tuple[str, int, bytes | None]
