@@ -9,7 +9,7 @@ origin/     the origin's own copies: of the last snapshot it verified, and of bu
 
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import TypeGuard
 
@@ -30,12 +30,13 @@ from bundles.ports import Store
 from origin.ports import Feed, Shards
 from release.adapters.backup_file import BackupFile
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
+from release.adapters.file_leadership import FileLeadership
 from release.adapters.system_clock import SystemClock
 from release.change import Control
 from release.core.routing import RoutingTable
 from release.core.signature import MIN_SECRET_BYTES
 from release.core.snapshot import MAX_SEALED_BYTES
-from release.ports import Ledger, SnapshotStore
+from release.ports import Leadership, Ledger, SnapshotStore
 from release.smoke import SmokeRunners
 from release.snapshot import read_table
 
@@ -251,6 +252,20 @@ async def control(data: Path, database: str | None = None) -> AsyncIterator[Cont
             signing_key=signing_key,
             trusted=keys(data).trusted_keys(),
         )
+
+
+@asynccontextmanager
+async def leadership(data: Path, database: str | None) -> AsyncIterator[Leadership]:
+    """Which of the controllers on one control database leads; given up at the end."""
+    if is_postgresql(database):
+        from release.adapters.postgresql_leadership import PostgresqlLeadership
+
+        async with PostgresqlLeadership.open(database) as opened:
+            yield opened
+        return
+    file = Path(database or data / "control.db")
+    with closing(FileLeadership(file.with_name(f"{file.name}-leader"))) as held:
+        yield held
 
 
 def smoke_runners(control: Control) -> SmokeRunners:

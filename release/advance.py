@@ -10,6 +10,7 @@ from release.change import Author, Control
 from release.core.commands import Begin, Promote
 from release.core.names import Channel
 from release.core.routing import RoutingTable
+from release.ports import Leadership
 from release.rollouts import ChannelAt, command_channel
 
 CONTROLLER = "controller"
@@ -28,15 +29,18 @@ class Advanced(msgspec.Struct, frozen=True):
     at: ChannelAt
 
 
-async def advance(control: Control) -> list[Advanced]:
+async def advance(control: Control, leadership: Leadership | None = None) -> list[Advanced]:
     """Begin each scheduled rollout whose time has come, and promote each that has baked, by one stage.
 
-    One that a person changed meanwhile is left alone; one that may not go on, in a freeze or unapproved, waits.
+    One that a person, or another controller, changed meanwhile is left alone; one that may not go on, in a freeze
+    or unapproved, waits. Where the leadership is lost on the way, the rest is left to who has it.
     """
     await control.sync()
     table = await control.overview.look(control.ledger)
     advanced = []
     for product, channel, command in _due(table, control.clock.now()):
+        if leadership is not None and not await leadership.holds():
+            break
         step, author = ("begun", _SCHEDULED) if isinstance(command, Begin) else ("promoted", _BAKED)
         try:
             changed = await command_channel(control, product, channel, command, author)

@@ -258,6 +258,17 @@ class SmokeRunner(Protocol[T_contra]):
         ...
 
 
+class Leadership(Protocol):
+    """Which one of several controllers does what is to be done at its time."""
+
+    async def holds(self) -> bool:
+        """Whether this controller leads, from now on if nobody else does. Raises `Failed` where that isn't known.
+
+        It may be lost at any moment: what two may never both do, a change's own conditions must prevent.
+        """
+        ...
+
+
 class Clock(Protocol):
     """What time it is."""
 

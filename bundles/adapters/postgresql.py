@@ -7,8 +7,8 @@ import asyncpg
 
 from bundles.core.errors import Failed, Invalid
 
-FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What a statement raises where the database does not work."""
+FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a statement raises where the database does not work; the last one where it is just ending the session."""
 
 _HOST = r"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?"
 _URL = re.compile(

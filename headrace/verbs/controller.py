@@ -23,6 +23,7 @@ from release.core.snapshot import Root
 from release.near_limits import near_limits
 from release.pins import pins_ending
 from release.policies import calendars_to_renew
+from release.ports import Leadership
 from release.smoke import SmokeRun, SmokeRunners, due_runs, run_smoke_test
 
 app = typer.Typer(add_completion=False)
@@ -44,7 +45,8 @@ def controller(
     """Run the release controller: begins what is scheduled, runs smoke tests that have not run, promotes what has
     baked, mends the snapshot.
 
-    Each step is told on stdout, with --json as a JSON document.
+    Of several on one database one does so, and the others stand by. Each step is told on stdout, with --json as a
+    JSON document.
     """
     anyio.run(_run, data, database, interval, as_json)
     _log.info("controller stopped")
@@ -52,54 +54,86 @@ def controller(
 
 async def _run(data: Path, database: str | None, interval: float, as_json: bool) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with wiring.control(data, database) as control, anyio.create_task_group() as group:
+        async with (
+            wiring.control(data, database) as control,
+            wiring.leadership(data, database) as leadership,
+            anyio.create_task_group() as group,
+        ):
             _log.info("controller running", data=str(data))
-            group.start_soon(_tick, control, interval, as_json)
-            group.start_soon(_warn, control)
-            group.start_soon(_run_smoke_tests, control, wiring.smoke_runners(control), interval)
+            told = _Told(leadership)
+            group.start_soon(_tick, control, told, interval, as_json)
+            group.start_soon(_warn, control, told, interval)
+            group.start_soon(_run_smoke_tests, control, told, wiring.smoke_runners(control), interval)
             async for _ in signals:
                 group.cancel_scope.cancel()
 
 
-async def _tick(control: Control, interval: float, as_json: bool) -> None:
+class _Told:
+    """A leadership whose changes are logged."""
+
+    def __init__(self, leadership: Leadership) -> None:
+        self._leadership = leadership
+        self._held: bool | None = None
+
+    async def holds(self) -> bool:
+        """As `Leadership.holds`."""
+        try:
+            held = await self._leadership.holds()
+        except HeadraceError:
+            self._held = None
+            raise
+        if held != self._held:
+            _log.info("leading" if held else "standing by")
+        self._held = held
+        return held
+
+
+async def _tick(control: Control, leadership: Leadership, interval: float, as_json: bool) -> None:
     """A tick that fails is logged, and the next one tries again: the control plane may be away for a while.
 
-    The first one looks at every byte of the snapshot.
+    The first one that leads looks at every byte of the snapshot.
     """
     limits = _Limits(control)
     while True:
         try:
             # A change that has begun is finished, however soon the controller is asked to stop.
             with anyio.CancelScope(shield=True):
-                await limits.look(await control.sync(thorough=not limits.seen))
-                for advanced in await advance(control):
-                    _tell(advanced, as_json)
+                if await leadership.holds():
+                    await limits.look(await control.sync(thorough=not limits.seen))
+                    for advanced in await advance(control, leadership):
+                        _tell(advanced, as_json)
         except (HeadraceError, BrokenPipeError) as error:
             _log.error("tick failed", why=str(error))
         await anyio.sleep(interval)
 
 
-async def _warn(control: Control) -> None:
+async def _warn(control: Control, leadership: Leadership, interval: float) -> None:
     """Each pin that ends soon is told of once, and each freeze whose calendar does."""
     told: set[tuple[Product, str, Pin]] = set()
     calendars_told: set[CalendarEnd] = set()
     while True:
+        leads = False
         try:
-            ending, calendars = set(await pins_ending(control)), set(await calendars_to_renew(control))
+            leads = await leadership.holds()
+            if leads:
+                ending, calendars = set(await pins_ending(control)), set(await calendars_to_renew(control))
+                _tell_ends(ending - told, calendars - calendars_told)
+                told, calendars_told = ending, calendars
         except HeadraceError as error:
             _log.error("can't look at pins and calendars", why=str(error))
-        else:
-            for product, key, pin in sorted(ending - told, key=lambda each: each[:2]):
-                _log.warning("pin ends soon", product=product, pin=key, at=format_time(pin.expires_at or 0))
-            for calendar in calendars - calendars_told:
-                _log.warning(
-                    "calendar ends soon", freeze=calendar.name, at=format_time(calendar.at), why=str(calendar)
-                )
-            told, calendars_told = ending, calendars
-        await anyio.sleep(_WARN_INTERVAL_SECONDS)
+        await anyio.sleep(_WARN_INTERVAL_SECONDS if leads else interval)
 
 
-async def _run_smoke_tests(control: Control, runners: SmokeRunners, interval: float) -> None:
+def _tell_ends(pins: set[tuple[Product, str, Pin]], calendars: set[CalendarEnd]) -> None:
+    for product, key, pin in sorted(pins, key=lambda each: each[:2]):
+        _log.warning("pin ends soon", product=product, pin=key, at=format_time(pin.expires_at or 0))
+    for calendar in calendars:
+        _log.warning("calendar ends soon", freeze=calendar.name, at=format_time(calendar.at), why=str(calendar))
+
+
+async def _run_smoke_tests(
+    control: Control, leadership: Leadership, runners: SmokeRunners, interval: float
+) -> None:
     """Run each smoke test that has not run, a few at once; none of them keeps a tick waiting."""
     free = anyio.Semaphore(wiring.SMOKE_TESTS_AT_ONCE)
 
@@ -116,7 +150,7 @@ async def _run_smoke_tests(control: Control, runners: SmokeRunners, interval: fl
         while True:
             try:
                 with anyio.CancelScope(shield=True):
-                    due = await due_runs(control)
+                    due = await due_runs(control) if await leadership.holds() else []
                 for each in due:
                     await free.acquire()
                     group.start_soon(run_one, each)

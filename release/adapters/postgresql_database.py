@@ -21,6 +21,7 @@ _SETTINGS = {
 }
 _CHANGES_LOCK = int.from_bytes(b"headrace")
 _SNAPSHOTS_LOCK = int.from_bytes(b"snapshot")
+_FAULTS = (ConnectionError, asyncpg.InternalClientError)  # of a session that is just ending
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -62,7 +63,7 @@ async def _opened(url: str, lock: int) -> AsyncIterator[SqlDatabase]:
         pool_timeout=BUSY_SECONDS,
     )
     event.listen(engine.sync_engine, "begin", begin)
-    async with opened(engine, name, _is_busy) as database:
+    async with opened(engine, name, _is_busy, _FAULTS) as database:
         yield database
 
 

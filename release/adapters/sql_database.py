@@ -15,6 +15,8 @@ from release.adapters import schema
 BUSY_SECONDS = 10
 """How long a writer waits for another one to end."""
 
+IsBusy = Callable[[BaseException | None], bool]
+
 _upgrading = anyio.Lock()
 """Alembic keeps what it works on in globals: one database at a time in a process."""
 
@@ -22,13 +24,17 @@ _upgrading = anyio.Lock()
 class SqlDatabase:
     """An engine that begins transactions as its kind of database needs it.
 
-    `name` is for messages and holds no secret. `is_busy` knows the driver's error for who waited too long.
+    `name` is for messages and holds no secret. `is_busy` knows the driver's error for who waited too long, and
+    `faults` are what the driver raises that SQLAlchemy lets through.
     """
 
-    def __init__(self, engine: AsyncEngine, name: str, is_busy: Callable[[BaseException | None], bool]) -> None:
+    def __init__(
+        self, engine: AsyncEngine, name: str, is_busy: IsBusy, faults: tuple[type[Exception], ...]
+    ) -> None:
         self._engine = engine
         self._name = name
         self._is_busy = is_busy
+        self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, TimeoutError, *faults)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -59,7 +65,7 @@ class SqlDatabase:
     async def _commit(self, connection: AsyncConnection) -> None:
         try:
             await connection.commit()
-        except (SQLAlchemyError, TimeoutError) as error:
+        except self._faults as error:
             raise Failed(
                 f"the control database {self._name} failed while a change was being committed: {_cause(error)}."
                 " The change may be made or not: look before you try again"
@@ -70,7 +76,7 @@ class SqlDatabase:
         """The database's faults as `Failed`."""
         try:
             yield
-        except (SQLAlchemyError, TimeoutError, msgspec.MsgspecError) as error:
+        except (*self._faults, msgspec.MsgspecError) as error:
             if isinstance(error, DBAPIError) and self._is_busy(error.orig):
                 raise Failed(
                     f"the control database {self._name} is busy: another writer has held it for {BUSY_SECONDS}"
@@ -81,11 +87,11 @@ class SqlDatabase:
 
 @asynccontextmanager
 async def opened(
-    engine: AsyncEngine, name: str, is_busy: Callable[[BaseException | None], bool]
+    engine: AsyncEngine, name: str, is_busy: IsBusy, faults: tuple[type[Exception], ...] = ()
 ) -> AsyncIterator[SqlDatabase]:
     """The engine's database. Its connections are closed at the end."""
     try:
-        yield SqlDatabase(engine, name, is_busy)
+        yield SqlDatabase(engine, name, is_busy, faults)
     finally:
         await engine.dispose()
 

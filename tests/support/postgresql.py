@@ -92,6 +92,13 @@ class PostgresServer:
         """Run a statement in a database that `new_database` made, as its owner."""
         self._execute(f"SET search_path TO {database.rpartition('=')[2]}; {statement}")
 
+    def end_connections(self, application: str = "headrace%") -> None:
+        """End the sessions of programs of this name, as it is LIKE."""
+        self._execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE application_name LIKE '{application}' AND pid <> pg_backend_pid()"
+        )
+
     def _execute(self, statement: str) -> None:
         result = self._psql(statement)
         assert result.returncode == 0, result.stderr
