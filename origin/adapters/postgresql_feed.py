@@ -101,9 +101,7 @@ class PostgresqlFeed:
             with suppress(*FAULTS):
                 await session.close(timeout=_CLOSE_SECONDS)
 
-    async def _fetch(
-        self, statement: str, *values: object, seconds: float = ANSWER_SECONDS
-    ) -> list[asyncpg.Record]:
+    async def _fetch(self, statement: str, *values: object, seconds: float | None = None) -> list[asyncpg.Record]:
         """The rows. Raises `_Away`."""
         async with self._turn:
             try:

@@ -34,7 +34,7 @@ class SqlDatabase:
         self._engine = engine
         self._name = name
         self._is_busy = is_busy
-        self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, TimeoutError, *faults)
+        self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, TimeoutError, msgspec.MsgspecError, *faults)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -76,7 +76,7 @@ class SqlDatabase:
         """The database's faults as `Failed`."""
         try:
             yield
-        except (*self._faults, msgspec.MsgspecError) as error:
+        except self._faults as error:
             if isinstance(error, DBAPIError) and self._is_busy(error.orig):
                 raise Failed(
                     f"the control database {self._name} is busy: another writer has held it for {BUSY_SECONDS}"
