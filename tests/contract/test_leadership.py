@@ -94,16 +94,20 @@ async def test_a_leader_that_is_not_heard_of_is_replaced_and_one_that_only_looks
     shared: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(postgresql_leadership._SETTINGS, "idle_session_timeout", "1s")
-    monkeypatch.setattr(postgresql_leadership, "BEAT_SECONDS", 0.2)
-    async with shared.open() as seldom, shared.open() as other:
-        assert await seldom.holds()
-        time_out = time.monotonic() + 2
-        while time.monotonic() < time_out:
-            assert not await other.holds()
-        assert await seldom.holds()
-        time.sleep(2)  # noqa: ASYNC251 - both hang: nobody beats
-        with pytest.raises(Failed, match="is not known"):
-            await seldom.holds()
+    monkeypatch.setattr(postgresql_leadership, "BEAT_SECONDS", 3600)
+    async with shared.open() as hung:
+        assert await hung.holds()
+        monkeypatch.setattr(postgresql_leadership, "BEAT_SECONDS", 0.2)
+        async with shared.open() as seldom, shared.open() as other:
+            assert not await seldom.holds()
+            await wait_to_lead(seldom)
+            with pytest.raises(Failed, match="is not known"):
+                await hung.holds()
+            assert not await hung.holds()
+            until = time.monotonic() + 2
+            while time.monotonic() < until:
+                assert not await other.holds()
+            assert await seldom.holds()
 
 
 async def test_a_server_that_hangs_or_is_away_leaves_nobody_leading(
