@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bundles.core.digest import Digest
+from bundles.core.errors import Failed
 from bundles.core.names import Product
 from bundles.core.span import Span
 from bundles.core.version import Version
@@ -14,6 +15,10 @@ from release.core.snapshot import ShardRef
 
 class NotKept(Exception):
     """The origin's own disk does not work."""
+
+
+class Away(Failed):
+    """What a feed is read from can't be asked now. The feed tells it itself, and is asked again."""
 
 
 class Builds(Protocol):
@@ -69,7 +74,7 @@ class Shards(Protocol):
     """Where the shards are that a snapshot's root names."""
 
     async def read_shards(self, refs: Iterable[ShardRef]) -> Mapping[Digest, bytes]:
-        """The shards' bytes, not yet checked. Raises `Failed` where one is missing or of another size."""
+        """The shards' bytes, not yet checked. Raises `Failed` where one is missing or of another size, or `Away`."""
         ...
 
 

@@ -11,7 +11,7 @@ from bundles.core.errors import Failed
 from bundles.core.trust import TrustedKeys
 from origin import metrics
 from origin.keep_snapshot import keep_snapshot
-from origin.ports import Clock, Feed, KeptSnapshot, Shards
+from origin.ports import Away, Clock, Feed, KeptSnapshot, Shards
 from release.core.routing import RoutingTable
 from release.core.snapshot import PAYLOAD_TYPE, Loaded, Root, load, open_root, unloaded
 
@@ -48,6 +48,8 @@ class Routing:
         self._loaded: Loaded | None = None
         self._refused: tuple[bytes | None, str] | None = None
         self._mend_kept = False
+        self._is_kept = True
+        self._not_kept: str | None = None
         self.is_stale = False
 
     @property
@@ -73,6 +75,8 @@ class Routing:
         """Look at the feed once."""
         async with self._turn:
             if await self._take(self._feed, self._shards):
+                self._is_kept = False
+            if not self._is_kept:
                 await self._keep()
             self._tell_age()
 
@@ -92,6 +96,8 @@ class Routing:
             taken = sealed is not None and sealed != self._sealed
             if sealed is not None and taken:
                 await self._adopt(sealed, shards)
+        except Away:
+            return False
         except Failed as error:
             self._refuse(sealed, str(error))
             return False
@@ -137,6 +143,7 @@ class Routing:
             _log.error("snapshot refused", why=why, revision_in_force=self._revision(), exc_info=exc_info)
 
     async def _keep(self) -> None:
+        """Make the snapshot in force the origin's own copy. What can't be done now is done at a later look."""
         if self._loaded is None or self._sealed is None:
             return
         try:
@@ -144,9 +151,11 @@ class Routing:
                 self._kept, self._shards, self._trusted, self._sealed, self._loaded.root, mend=self._mend_kept
             )
         except Failed as error:
-            _log.error("snapshot not kept", why=str(error))
+            if str(error) != self._not_kept:
+                self._not_kept = str(error)
+                _log.error("snapshot not kept", why=str(error))
         else:
-            self._mend_kept = False
+            self._mend_kept, self._is_kept, self._not_kept = False, True, None
 
     def _tell_age(self) -> None:
         if self._loaded is None:

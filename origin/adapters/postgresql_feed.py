@@ -12,6 +12,7 @@ import structlog
 from bundles.adapters.postgresql import FAULTS, connect, database_name
 from bundles.core.digest import Digest
 from bundles.core.errors import Failed
+from origin.ports import Away
 from release.core.snapshot import ShardRef
 from release.core.snapshot_rows import CHANNEL, in_batches, whole_bodies
 
@@ -30,8 +31,11 @@ _SETTINGS = {
     "default_transaction_read_only": "on",
     "statement_timeout": f"{SHARDS_SECONDS}s",
 }
-_WRITES = "SELECT writes FROM snapshot_root"
-_ROOT = "SELECT octet_length(sealed), CASE WHEN octet_length(sealed) <= $1 THEN sealed END FROM snapshot_root"
+_WRITES = "SELECT writes FROM snapshot_root WHERE id = 1"
+_ROOT = (
+    "SELECT octet_length(sealed), CASE WHEN octet_length(sealed) <= $1 THEN sealed END"
+    " FROM snapshot_root WHERE id = 1"
+)
 _SHARDS = (
     "SELECT digest, octet_length(body), CASE WHEN octet_length(body) <= $2 THEN body END"
     " FROM snapshot_shards WHERE digest = ANY($1)"
@@ -62,7 +66,7 @@ class PostgresqlFeed:
         """
         try:
             rows = await self._fetch(_ROOT, self._max_bytes)
-        except _Away:
+        except Away:
             return None
         if not rows:
             return None
@@ -72,7 +76,7 @@ class PostgresqlFeed:
         return bytes(sealed)
 
     async def read_shards(self, refs: Iterable[ShardRef]) -> Mapping[Digest, bytes]:
-        """The shards' bytes, not yet checked. Raises `Failed` where one is missing or of another size."""
+        """The shards' bytes, not yet checked. Raises `Failed` where one is missing or of another size, or `Away`."""
         bodies: dict[Digest, bytes] = {}
         for batch in in_batches(refs):
             digests, most = [ref.digest for ref in batch], max(ref.size for ref in batch)
@@ -82,13 +86,13 @@ class PostgresqlFeed:
 
     async def changes(self) -> AsyncIterator[None]:
         """Yields after each change of the root. A notice that gets lost is made good within a second or so."""
-        seen = None
+        seen = found = None
         while True:
-            with suppress(_Away):
+            with suppress(Away):
                 found = [row["writes"] for row in await self._fetch(_WRITES)]
-                if found != seen:
-                    seen = found
-                    yield
+            if found != seen:
+                seen = found
+                yield
             await anyio.sleep(_LEAST_SECONDS)
             with anyio.move_on_after(POLL_SECONDS * _spread()):
                 await self._noticed.wait()
@@ -102,16 +106,16 @@ class PostgresqlFeed:
                 await session.close(timeout=_CLOSE_SECONDS)
 
     async def _fetch(self, statement: str, *values: object, seconds: float | None = None) -> list[asyncpg.Record]:
-        """The rows. Raises `_Away`."""
+        """The rows. Raises `Away`."""
         async with self._turn:
             try:
                 session = await self._connected()
                 rows: list[asyncpg.Record] = await session.fetch(statement, *values, timeout=seconds)
-            except _Away:
+            except Away:
                 raise
             except (Failed, *FAULTS) as error:
                 self._lose(str(error) or "it does not answer")
-                raise _Away(f"the snapshot's database {self._name} is away: {error}") from None
+                raise Away(f"the snapshot's database {self._name} is away: {error}") from None
             except BaseException:  # stopped in the midst of an answer: the next one would get its rest
                 self._drop()
                 raise
@@ -124,7 +128,7 @@ class PostgresqlFeed:
         if self._session is not None and not self._session.is_closed():
             return self._session
         if asyncio.get_running_loop().time() < self._pause_until:
-            raise _Away(f"the snapshot's database {self._name} is away")
+            raise Away(f"the snapshot's database {self._name} is away")
         self._session = await connect(
             self._url, seconds=CONNECT_SECONDS, answer_seconds=ANSWER_SECONDS, settings=_SETTINGS
         )
@@ -147,10 +151,6 @@ class PostgresqlFeed:
         session, self._session = self._session, None
         if session is not None:
             session.terminate()
-
-
-class _Away(Failed):
-    """The database can't be asked now."""
 
 
 def _spread() -> float:

@@ -19,6 +19,9 @@ from release.core.snapshot_rows import CHANNEL, in_batches, whole_bodies
 DROPPED_STAY = timedelta(hours=1)
 """How long a shard that no root names any more is left for who has read an older root and is slow."""
 
+_ROOT_ID = 1
+
+_is_root = snapshot_root.c.id == _ROOT_ID
 _digest, _body = snapshot_shards.c.digest, snapshot_shards.c.body
 _size = func.octet_length(_body)
 
@@ -48,7 +51,7 @@ class PostgresqlSnapshots:
     async def read(self) -> bytes | None:
         """The sealed root, or None before the first. Raises `Failed`, also for one that is too large."""
         size = func.octet_length(snapshot_root.c.sealed)
-        query = select(size, case((size <= MAX_SEALED_BYTES, snapshot_root.c.sealed)))
+        query = select(size, case((size <= MAX_SEALED_BYTES, snapshot_root.c.sealed))).where(_is_root)
         async with self._database.reading() as connection:
             found = (await connection.execute(query)).first()
         if found is None:
@@ -93,7 +96,7 @@ class PostgresqlSnapshots:
             await writer.execute(mended)
         dropping = update(snapshot_shards).where(_digest == any_(_array(dropped))).values(touched_at=func.now())
         await writer.execute(dropping)
-        root = insert(snapshot_root).values(id=1, writes=1, sealed=sealed)
+        root = insert(snapshot_root).values(id=_ROOT_ID, writes=1, sealed=sealed)
         replaced = root.on_conflict_do_update(
             index_elements=[snapshot_root.c.id],
             set_={"writes": snapshot_root.c.writes + 1, "sealed": root.excluded.sealed},

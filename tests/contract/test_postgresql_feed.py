@@ -18,7 +18,8 @@ from origin.adapters import postgresql_feed
 from origin.adapters.postgresql_feed import PostgresqlFeed
 from release.core.shards import Counts
 from release.core.snapshot import ShardRef
-from tests.support.postgresql import PASSWORD, PostgresServer
+from tests.contract.conftest import free_port
+from tests.support.postgresql import PASSWORD, PostgresServer, postgres_server
 
 pytestmark = pytest.mark.anyio
 
@@ -137,6 +138,23 @@ async def test_a_database_that_hangs_keeps_nobody_long(
             assert (await known.read(), await new.read()) == (None, None)
         server.resume()
         assert await read_when_back(known) == await read_when_back(new) == b"root"
+
+
+async def test_a_replica_is_looked_at_each_second_and_leads_nobody(
+    database: str, server: PostgresServer, tmp_path: Path
+) -> None:
+    with postgres_server(int(free_port()), server) as replica:
+        url = database.replace(f":{server.port}/", f":{replica.port}/")
+        async with following(url) as feed:
+            changes = feed.changes()
+            await next_change(changes)
+            assert await feed.read() == b"root"
+            await put(tmp_path, database, b"next")
+            await next_change(changes)
+            assert await feed.read() == b"next"
+            assert await feed.read_shards([REF]) == {REF.digest: BODY}
+        async with wiring.leadership(tmp_path, url) as leadership:
+            assert not await leadership.holds()
 
 
 def granted(server: PostgresServer, database: str) -> str:

@@ -19,12 +19,18 @@ PATIENCE_SECONDS = 60
 class PostgresServer:
     """A server on a loopback port that wants a password. It can be stopped, hung and started again."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, primary: "PostgresServer | None" = None) -> None:
+        """With a primary, it follows that one, and is read-only."""
         self._folder = folder
         self.port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = _owner()
         shutil.chown(folder, self._owner)
+        if primary is not None:
+            self._run(
+                "pg_basebackup", "-d", primary.url, "--checkpoint=fast", "--write-recovery-conf", "--no-sync"
+            )
+            return
         secret = folder / "password"
         secret.write_text(PASSWORD)
         shutil.chown(secret, self._owner)
@@ -119,11 +125,11 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(port: int) -> Iterator[PostgresServer]:
-    """A running server, gone at the end."""
+def postgres_server(port: int, primary: PostgresServer | None = None) -> Iterator[PostgresServer]:
+    """A running server, gone at the end; with a primary, a replica of that."""
     # Not pytest's folder: that is closed to the server's own user.
     with tempfile.TemporaryDirectory(prefix="headrace-postgresql-", ignore_cleanup_errors=True) as folder:
-        server = PostgresServer(Path(folder), port)
+        server = PostgresServer(Path(folder), port, primary)
         server.start()
         try:
             yield server
