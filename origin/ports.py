@@ -74,7 +74,7 @@ class Shards(Protocol):
     """Where the shards are that a snapshot's root names."""
 
     async def read_shards(self, refs: Iterable[ShardRef]) -> Mapping[Digest, bytes]:
-        """The shards' bytes, not yet checked. Raises `Failed` where one is missing or of another size, or `Away`."""
+        """The shards' bytes, unchecked. Raises `Away`, or `Failed` for one that is missing or of another size."""
         ...
 
 

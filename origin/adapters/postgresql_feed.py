@@ -76,7 +76,7 @@ class PostgresqlFeed:
         return bytes(sealed)
 
     async def read_shards(self, refs: Iterable[ShardRef]) -> Mapping[Digest, bytes]:
-        """The shards' bytes, not yet checked. Raises `Failed` where one is missing or of another size, or `Away`."""
+        """The shards' bytes, unchecked. Raises `Away`, or `Failed` for one that is missing or of another size."""
         bodies: dict[Digest, bytes] = {}
         for batch in in_batches(refs):
             digests, most = [ref.digest for ref in batch], max(ref.size for ref in batch)

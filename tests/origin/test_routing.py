@@ -18,6 +18,7 @@ from bundles.core.errors import Failed
 from bundles.core.names import Product
 from bundles.core.trust import KeyRing, TrustedKey, TrustedKeys
 from bundles.core.version import Range, Version
+from origin.ports import Away
 from origin.routing import Routing
 from release.adapters.disk_snapshots import DiskSnapshots
 from release.core.names import STABLE
@@ -373,6 +374,38 @@ async def test_a_worker_that_is_behind_does_not_take_the_kept_copy_back(tmp_path
     await fast.start()
     await slow.refresh()
     assert (revision_of(slow), await own.read()) == (8, sealed(9))
+
+
+async def test_shards_that_can_not_be_asked_for_are_no_refusal_and_asked_for_again() -> None:
+    class Faltering(Shards):
+        async def read_shards(self, refs: Iterable[ShardRef]) -> Mapping[Digest, bytes]:
+            del refs
+            raise Away("for a while")
+
+    shards = Faltering()
+    routing = Routing(Feed(sealed(1), sealed(1)), shards, Kept(), TRUSTED, Clock(), lambda: None)
+    with capture_logs() as logs:
+        await routing.start()
+        assert (routing.table, logs) == (None, [])
+        shards.read_shards = SHARDS.read_shards  # type: ignore[method-assign]
+        await routing.refresh()
+    assert (revision_of(routing), [line["event"] for line in logs]) == (1, ["snapshot adopted"])
+
+
+async def test_a_copy_that_could_not_be_made_is_told_once_and_made_at_a_later_look(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.write_text("no folder")
+    routing = routing_of(DiskSnapshots(own), *[sealed(1)] * 4)
+    with capture_logs() as logs:
+        await routing.start()
+        await routing.refresh()
+        assert [line["event"] for line in logs].count("snapshot not kept") == 1
+        own.unlink()
+        await routing.refresh()
+    assert await DiskSnapshots(own).read() == sealed(1)
+    (own / "routing.json").unlink()
+    await routing.refresh()
+    assert await DiskSnapshots(own).read() is None, "what is kept was written again"
 
 
 async def test_what_stays_refused_is_told_once() -> None:
