@@ -171,6 +171,20 @@ async def test_an_error_in_the_parameters_of_a_url_is_told_without_it(
     assert PASSWORD not in str(told.value)
 
 
+def look_at_snapshots(data: Path, folder: Path) -> None:
+    """Each verb that reads the snapshot finds it in the database."""
+    assert succeed(data, "why", "acme", "sdk")["version"] == "1.1.0"
+    assert succeed(data, "who", "sdk", "1.1.0")["revision"] == 4
+    assert succeed(data, "export-static", str(folder / "export"))["revision"] == 4
+    assert succeed(data, "audit", "verify")["vouched_for"] == 4
+    [old] = succeed(data, "keys", "list")
+    succeed(data, "keys", "rotate")
+    assert "the snapshot" in fail(data, "keys", "distrust", old["key_id"], code=3)
+    assert succeed(data, "keys", "resign")["snapshot"]
+    succeed(data, "keys", "distrust", old["key_id"])
+    assert succeed(data, "why", "acme", "sdk")["version"] == "1.1.0"
+
+
 def test_the_command_line_and_the_controller_work_on_it(
     server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +204,8 @@ def test_the_command_line_and_the_controller_work_on_it(
         assert "postgresql://127.0.0.1" in failed["why"]
     assert succeed(data, "rollout", "status", "sdk")["stable"] == "1.1.0"
     assert not (data / "control.db").exists()
+    look_at_snapshots(data, tmp_path)
+    assert not (data / "snapshots").exists()
     shown = run(data, "rollout", "status", "--help")
     assert "HEADRACE_DATABASE" in shown.stdout
     assert PASSWORD not in shown.stdout
