@@ -1,0 +1,1 @@
+"""What the health gate promises, by simulation."""

@@ -1,0 +1,77 @@
+"""What others do, on the same reports: each says at a stretch whether it takes the candidate back."""
+
+import math
+from collections.abc import Callable
+
+from release.core.evidence import log_e_value
+from release.core.gate import Evidence, GateRule, Verdict, judge, observe
+from release.core.reports import Stretch
+
+Gate = Callable[[Stretch, float], bool]
+
+
+def headrace(rule: GateRule) -> Gate:
+    """The gate itself."""
+    evidence = Evidence()
+
+    def looks(stretch: Stretch, expected_odds: float) -> bool:
+        nonlocal evidence
+        evidence = observe(evidence, rule, stretch, expected_odds)
+        # Judged where it may abort: the rest of a verdict takes longer and changes nothing here.
+        return log_e_value(evidence.worse) > 0 and judge(evidence, rule).verdict is Verdict.ABORT
+
+    return looks
+
+
+def without_folds(rule: GateRule) -> Gate:
+    """The gate's first test alone, blind to whose the errors are."""
+    evidence = Evidence()
+
+    def looks(stretch: Stretch, expected_odds: float) -> bool:
+        nonlocal evidence
+        evidence = observe(evidence, rule, stretch, expected_odds)
+        return log_e_value(evidence.worse) >= -math.log(rule.alpha)
+
+    return looks
+
+
+def peeked_z_test(alpha: float) -> Gate:
+    """The textbooks' test of two proportions, which is right for one look; here at every stretch."""
+    critical = _normal_quantile(1 - alpha)
+    totals = [0.0] * 4
+
+    def looks(stretch: Stretch, _: float) -> bool:
+        sides = stretch.candidate, stretch.stable
+        for place, more in enumerate(part for side in sides for part in (side.units, side.errors)):
+            totals[place] += more
+        ours, our_errors, theirs, their_errors = totals
+        pooled = (our_errors + their_errors) / (ours + theirs)
+        deviation = math.sqrt(pooled * (1 - pooled) * (1 / ours + 1 / theirs))
+        return deviation > 0 and (our_errors / ours - their_errors / theirs) / deviation > critical
+
+    return looks
+
+
+def failed_checks(most_rate: float, most_failures: int) -> Gate:
+    """As Flagger's `threshold` and Argo Rollouts' `failureLimit` have it: so many checks of one stretch each, in
+    which the candidate's rate is above a fixed one.
+    """
+    failures = 0
+
+    def looks(stretch: Stretch, _: float) -> bool:
+        nonlocal failures
+        failures += stretch.candidate.errors > most_rate * stretch.candidate.units
+        return failures >= most_failures
+
+    return looks
+
+
+def _normal_quantile(probability: float) -> float:
+    low, high = -10.0, 10.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        if (1 + math.erf(middle / math.sqrt(2))) / 2 < probability:
+            low = middle
+        else:
+            high = middle
+    return low
