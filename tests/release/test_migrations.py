@@ -89,7 +89,7 @@ def test_every_earlier_schema_is_tried() -> None:
 async def test_a_database_of_an_older_schema_keeps_all_that_is_in_it(
     database: str, tmp_path: Path, version: str
 ) -> None:
-    await _write(database, version)
+    await write_database(database, version)
     for _ in range(2):
         async with wiring.ledger(tmp_path, database) as ledger:
             await _check(ledger, version)
@@ -99,7 +99,7 @@ async def test_a_database_of_an_older_schema_keeps_all_that_is_in_it(
 async def test_the_schema_that_is_come_to_is_the_one_that_is_written(
     database: str, tmp_path: Path, version: str
 ) -> None:
-    await _write(database, version)
+    await write_database(database, version)
     async with wiring.ledger(tmp_path, database):
         pass
     opened = open_postgresql(database) if "://" in database else open_sqlite(Path(database))
@@ -147,7 +147,7 @@ async def _check(ledger: Ledger, version: str) -> None:
         assert (await transaction.key_use("sam", "key-1") is not None) == (version >= "0004")
 
 
-async def _write(database: str, version: str) -> None:
+async def write_database(database: str, version: str) -> None:
     """Make a database in this schema, with data in it."""
     if "://" in database:
         engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database))

@@ -9,7 +9,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 USER, PASSWORD = "headrace", "not-to-be-shown"
@@ -17,12 +17,18 @@ PATIENCE_SECONDS = 60
 
 
 class PostgresServer:
-    """A server on a loopback port that wants a password. It can be stopped, hung and started again."""
+    """A server on a loopback port that wants a password. It can be stopped, hung and started again.
 
-    def __init__(self, folder: Path, port: int, primary: "PostgresServer | None" = None) -> None:
+    It syncs nothing to disk, which is faster, unless it `is_durable`.
+    """
+
+    def __init__(
+        self, folder: Path, port: int, primary: "PostgresServer | None" = None, *, is_durable: bool = False
+    ) -> None:
         """With a primary, it follows that one, and is read-only."""
         self._folder = folder
         self.port = port
+        self._fsync = "on" if is_durable else "off"
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = _owner()
         shutil.chown(folder, self._owner)
@@ -38,7 +44,12 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        settings = (f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
+        settings = (
+            f"port={self.port}",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            f"fsync={self._fsync}",
+        )
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [_binary("postgres"), "-D", self._folder / "data", *(f"--{setting}" for setting in settings)],
@@ -58,6 +69,13 @@ class PostgresServer:
         """End it at once, with every connection."""
         assert self._process is not None
         self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        """Kill (-9) it and its process for each connection; harmless where it is dead. A fork may do it too."""
+        assert self._process is not None
+        with suppress(FileNotFoundError):
+            self._signal_all(signal.SIGKILL)
         self._process.wait(PATIENCE_SECONDS)
 
     def ensure_running(self) -> None:
@@ -81,7 +99,8 @@ class PostgresServer:
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         for process in (self._process.pid, *map(int, children)):
-            os.kill(process, number)
+            with suppress(ProcessLookupError):  # a connection that has ended meanwhile
+                os.kill(process, number)
 
     @property
     def url(self) -> str:
@@ -125,16 +144,26 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(port: int, primary: PostgresServer | None = None) -> Iterator[PostgresServer]:
+def postgres_server(
+    port: int, primary: PostgresServer | None = None, *, is_durable: bool = False
+) -> Iterator[PostgresServer]:
     """A running server, gone at the end; with a primary, a replica of that."""
     # Not pytest's folder: that is closed to the server's own user.
     with tempfile.TemporaryDirectory(prefix="headrace-postgresql-", ignore_cleanup_errors=True) as folder:
-        server = PostgresServer(Path(folder), port, primary)
+        server = PostgresServer(Path(folder), port, primary, is_durable=is_durable)
         server.start()
         try:
             yield server
         finally:
             server.stop()
+
+
+def dump(database: str) -> str:
+    """SQL that makes what is in a database that `new_database` made, where there is no schema of its name."""
+    url, _, schema = database.partition("?search_path=")
+    command = [_binary("pg_dump"), "-d", url, "-n", schema, "--inserts", "--no-owner"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True)
+    return "\n".join(line for line in result.stdout.splitlines() if not line.startswith("\\"))
 
 
 def _owner() -> str:

@@ -69,7 +69,7 @@ def fail_with(number: int) -> None:
 
 def watch_disk(steps: Steps) -> None:
     """Make a step of each system call that a durable write is made of."""
-    for name in ("open", "fsync", "link", "replace", "unlink", "mkdir"):
+    for name in ("open", "fsync", "link", "replace", "unlink", "mkdir", "utime"):
         setattr(os, name, _stepping(steps, getattr(os, name)))
     os.fdopen = _fdopen(steps, os.fdopen)
 

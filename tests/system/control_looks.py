@@ -1,0 +1,116 @@
+"""What the crash harness looks at, after a change of the control plane was broken off."""
+
+import re
+
+import msgspec
+
+from bundles.core.errors import Failed, HeadraceError
+from headrace import wiring
+from origin.adapters.followed_file import FollowedFile
+from origin.routing import Routing
+from release.change import Control
+from release.core.audit import Row, TrailCheck
+from release.core.shards import split
+from release.core.snapshot import MAX_SEALED_BYTES, encode_shard, open_root
+from release.snapshot import read_table
+from tests.system.control_changes import NOW, Change, FixedClock, House
+
+_VARYING = re.compile(r'"(?:at|started_at)":\d+|"seconds":[\d.e-]+|"(?:previous|hash|audit_head)":"[0-9a-f]{64}"')
+"""When a smoke test ran and how long, and the hashes of what says so; those are verified by themselves."""
+
+
+class Content(msgspec.Struct, frozen=True):
+    """All that a control database holds, but for who runs a smoke test now; and the part that is its trail."""
+
+    revision: int
+    rows: list[str]
+    trail: list[str]
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What there is before the change, by which revision origins serve then, and what the change makes of it."""
+
+    before: Content
+    after: Content
+    served: int
+
+    def allows(self, seen: Content) -> bool:
+        """True for the one or the other; of a use case with several changes, also for the first ones of them."""
+        if seen in (self.before, self.after):
+            return True
+        made = len(seen.trail)
+        return len(self.before.trail) < made < len(self.after.trail) and seen.trail == self.after.trail[:made]
+
+
+async def inspect(control: Control) -> tuple[Content, list[str]]:
+    """What the database holds, and what is wrong with it: with its trail, and with the snapshot beside it."""
+    sealed = await control.snapshots.read()
+    if sealed is None:
+        raise Failed("the snapshot is missing")
+    root = open_root(sealed, control.trusted)
+    rows, trail, check = [], [], TrailCheck({root.revision: root.audit_head} if root.revision else {})
+    async with control.ledger.reading() as reading:
+        table = await reading.table()
+        async for name, row in reading.records():
+            text = f"{name} {msgspec.json.encode(row).decode()}".replace('\\"', '"')
+            text = _VARYING.sub("", text)
+            if row.get("kind") != "smoke_claim":
+                rows.append(text)
+            if name == "audit_entries":
+                trail.append(text)
+                check.add(Row(**row))
+    check.finish(table.revision, table.audit_head)
+    faults = [f"revision {fault.revision} {fault.what}" for fault in check.faults]
+    shards = {name: encode_shard(name, shard)[0] for name, shard in split(table).items()}
+    if (root.revision, root.audit_head, root.shards) != (table.revision, table.audit_head, shards):
+        faults.append("the snapshot is not what the ledger has")
+    return Content(table.revision, rows, trail), faults
+
+
+async def follow(house: House) -> Routing:
+    """An origin that has just started, and has read what there is."""
+    feed = FollowedFile(wiring.snapshot_file(house.data), MAX_SEALED_BYTES)
+    kept, trusted = wiring.kept_snapshot(house.data), wiring.trusted_keys(house.data)
+    routing = Routing(feed, wiring.snapshots(house.data), kept, trusted, FixedClock(NOW), lambda: None)
+    await routing.start()
+    return routing
+
+
+async def served_revision(house: House, origin: Routing | None) -> int:
+    """The snapshot's revision, which a fresh reader and the origin must agree on; -1 before the first."""
+    table = await read_table(wiring.snapshots(house.data), wiring.keys(house.data).trusted_keys())
+    if table is not None and origin is not None and origin.table != table:
+        raise Failed(f"the origin did not take the snapshot of revision {table.revision}")
+    return -1 if table is None else table.revision
+
+
+async def look(house: House, change: Change, known: Known, *, acknowledged: bool) -> list[str]:
+    """What is wrong: as an origin sees it, after the next start, and once the change was sent again."""
+    faults: list[str] = []
+
+    def must(holds: bool, what: str) -> None:
+        if not holds:
+            faults.append(what)
+
+    try:
+        origin = await follow(house) if any(wiring.keys(house.data).trusted_keys()) else None
+        seen = await served_revision(house, origin)
+        must(seen >= (known.after.revision if acknowledged else known.served), "the snapshot was behind")
+        async with house.control() as control:
+            await control.sync(thorough=True)
+            started, wrong = await inspect(control)
+        faults += wrong
+        must(known.allows(started), f"half of the change was there, at revision {started.revision}")
+        must(started.revision >= seen, "the revision went back")
+        must(not acknowledged or started == known.after, "what was acknowledged was lost")
+        await change.act(house)
+        async with house.control() as control:
+            ended, wrong = await inspect(control)
+        faults += wrong
+        must(ended == known.after, "the change was not made, or not once, when it was sent again")
+        if origin is not None:
+            await origin.refresh()
+            must(await served_revision(house, origin) == known.after.revision, "the origin did not follow")
+    except HeadraceError as error:
+        faults.append(str(error))
+    return faults
