@@ -143,11 +143,12 @@ class Control(msgspec.Struct, frozen=True):
         written by the next change or start.
         """
         try:
-            if (earlier := await self.earlier(subject, author)) is not None:
-                return again(earlier)
-            return await act(partial(self._change, subject, author))
+            if (earlier := await self.earlier(subject, author)) is None:
+                return await act(partial(self._change, subject, author))
         except _Repeated as repeated:
-            return again(repeated.entry)
+            earlier = repeated.entry
+        await self._serve(earlier.revision)  # who made it may have been killed before it had written the snapshot
+        return again(earlier)
 
     async def earlier(self, subject: Subject, author: Author) -> Entry | None:
         """What the same request made when it was asked for before. Raises `Conflict` as `once` does."""
@@ -187,6 +188,10 @@ class Control(msgspec.Struct, frozen=True):
             )
             await self._keep_key(transaction, subject, author, revision)
             await check_change(transaction, self.snapshots, self.trusted, begun, self.clock.now())
+        await self._serve(revision)
+
+    async def _serve(self, revision: int) -> None:
+        """Write the snapshot of what is committed."""
         try:
             await self.sync()
         except HeadraceError as error:

@@ -27,6 +27,7 @@ from release.pins import clear_pin, list_pins, set_pin
 from release.policies import apply_policy
 from release.rollouts import command_channel, read_channel
 from release.smoke import list_outcomes, run_smoke_test, runs_of
+from release.snapshot import read_table
 from release.tenants import clear_attributes, set_attributes
 from tests.release.test_change import ACME, ONE, SAM, SDK, TWO, start
 from tests.support.cli import write_build
@@ -110,6 +111,19 @@ async def test_to_hold_a_tenant_where_it_is_is_the_same_request_wherever_it_is_b
     assert await list_pins(control, SDK) == {}
     with pytest.raises(Conflict, match="another request"):
         await set_pin(control, SDK, ACME, Pin(None, "sam", ""), KEYED)
+
+
+async def test_what_is_sent_again_is_served_also_where_who_made_it_was_killed_before_the_snapshot(
+    control: Control,
+) -> None:
+    sealed = await control.snapshots.read()
+    assert sealed is not None
+    await command_channel(control, SDK, STABLE, start(TWO), KEYED)
+    async with control.snapshots.exclusive():
+        await control.snapshots.replace(sealed, {}, ())
+    again = await command_channel(control, SDK, STABLE, start(TWO), KEYED)
+    assert await read_table(control.snapshots, control.trusted) == await control.ledger.table()
+    assert again.revision == 3
 
 
 @pytest.mark.parametrize(

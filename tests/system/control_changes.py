@@ -174,6 +174,7 @@ async def _run_smoke_test(house: House) -> None:
         async with house.control(now) as control:
             for run in await due_runs(control):
                 await run_smoke_test(control, wiring.smoke_runners(control), run, CONTROLLER)
+            await control.sync()  # as the controller's ticks do beside
 
 
 async def _prepare_restore(house: House) -> None:

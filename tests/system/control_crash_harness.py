@@ -77,7 +77,7 @@ class Sweep:
             if self._server is not None:
                 self._server.kill()
                 self._server.start()
-            if wrong := anyio.run(self._look, acknowledged):
+            if wrong := anyio.run(self._look, acknowledged, step % 2 == 0):
                 self.faults[f"{kind} {step}"] = wrong
         if code != 0 or not acknowledged:
             self.faults[f"{kind} {step}"] = [f"the change was not made ({code})"]
@@ -118,9 +118,9 @@ class Sweep:
             after, _ = await inspect(control)
         return Known(before, after, served)
 
-    async def _look(self, acknowledged: bool) -> list[str]:
+    async def _look(self, acknowledged: bool, restarts: bool) -> list[str]:
         await self._place.settle()
-        return await look(self._house, self._change, self._known, acknowledged=acknowledged)
+        return await look(self._house, self._change, self._known, acknowledged=acknowledged, restarts=restarts)
 
 
 def sweep_all(folder: Path, database: str, kind: str, names: Sequence[str]) -> dict[str, object]:

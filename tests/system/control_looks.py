@@ -43,12 +43,8 @@ class Known(msgspec.Struct, frozen=True):
 
 
 async def inspect(control: Control) -> tuple[Content, list[str]]:
-    """What the database holds, and what is wrong with it: with its trail, and with the snapshot beside it."""
-    sealed = await control.snapshots.read()
-    if sealed is None:
-        raise Failed("the snapshot is missing")
-    root = open_root(sealed, control.trusted)
-    rows, trail, check = [], [], TrailCheck({root.revision: root.audit_head} if root.revision else {})
+    """What the database holds, and what is wrong with its trail."""
+    rows, trail, check = [], [], TrailCheck({})
     async with control.ledger.reading() as reading:
         table = await reading.table()
         async for name, row in reading.records():
@@ -60,11 +56,17 @@ async def inspect(control: Control) -> tuple[Content, list[str]]:
                 trail.append(text)
                 check.add(Row(**row))
     check.finish(table.revision, table.audit_head)
-    faults = [f"revision {fault.revision} {fault.what}" for fault in check.faults]
+    return Content(table.revision, rows, trail), [f"{fault.revision} {fault.what}" for fault in check.faults]
+
+
+async def is_served(control: Control) -> bool:
+    """Whether the snapshot says what the ledger has."""
+    sealed, table = await control.snapshots.read(), await control.ledger.table()
+    if sealed is None:
+        return False
+    root = open_root(sealed, control.trusted)
     shards = {name: encode_shard(name, shard)[0] for name, shard in split(table).items()}
-    if (root.revision, root.audit_head, root.shards) != (table.revision, table.audit_head, shards):
-        faults.append("the snapshot is not what the ledger has")
-    return Content(table.revision, rows, trail), faults
+    return (root.revision, root.audit_head, root.shards) == (table.revision, table.audit_head, shards)
 
 
 async def follow(house: House) -> Routing:
@@ -84,8 +86,11 @@ async def served_revision(house: House, origin: Routing | None) -> int:
     return -1 if table is None else table.revision
 
 
-async def look(house: House, change: Change, known: Known, *, acknowledged: bool) -> list[str]:
-    """What is wrong: as an origin sees it, after the next start, and once the change was sent again."""
+async def look(house: House, change: Change, known: Known, *, acknowledged: bool, restarts: bool) -> list[str]:
+    """What is wrong: as an origin sees it, after the next start, and once the change was sent again.
+
+    Where the controller `restarts`, that is before the change is sent again; else nobody mends anything before.
+    """
     faults: list[str] = []
 
     def must(holds: bool, what: str) -> None:
@@ -97,7 +102,9 @@ async def look(house: House, change: Change, known: Known, *, acknowledged: bool
         seen = await served_revision(house, origin)
         must(seen >= (known.after.revision if acknowledged else known.served), "the snapshot was behind")
         async with house.control() as control:
-            await control.sync(thorough=True)
+            if restarts:
+                await control.sync(thorough=True)
+                must(await is_served(control), "the next start did not write the snapshot")
             started, wrong = await inspect(control)
         faults += wrong
         must(known.allows(started), f"half of the change was there, at revision {started.revision}")
@@ -105,6 +112,7 @@ async def look(house: House, change: Change, known: Known, *, acknowledged: bool
         must(not acknowledged or started == known.after, "what was acknowledged was lost")
         await change.act(house)
         async with house.control() as control:
+            must(await is_served(control), "the change that was sent again is not served")
             ended, wrong = await inspect(control)
         faults += wrong
         must(ended == known.after, "the change was not made, or not once, when it was sent again")
