@@ -44,6 +44,18 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        self._launch()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._psql("SELECT 1").returncode:
+            assert time.monotonic() < deadline, "PostgreSQL did not start"
+            if self._process is not None and self._process.poll() is not None:
+                log = (self._folder / "log").read_text()
+                # Its memory, by a process that was killed and is not dead yet.
+                assert "is still in use" in log.rpartition("FATAL")[2], log
+                self._launch()
+            time.sleep(0.1)
+
+    def _launch(self) -> None:
         settings = (
             f"port={self.port}",
             "listen_addresses=127.0.0.1",
@@ -59,11 +71,6 @@ class PostgresServer:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self._psql("SELECT 1").returncode:
-            assert self._process.poll() is None, (self._folder / "log").read_text()
-            assert time.monotonic() < deadline, "PostgreSQL did not start"
-            time.sleep(0.1)
 
     def stop(self) -> None:
         """End it at once, with every connection."""

@@ -35,6 +35,8 @@ def forked(
     (begin, let_begin), (hear, say) = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(let_begin)
+        os.close(hear)
         _be_child(work, begin, say)
     os.close(begin)
     os.close(say)

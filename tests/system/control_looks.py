@@ -46,7 +46,7 @@ async def inspect(control: Control) -> tuple[Content, list[str]]:
     """What the database holds, and what is wrong with its trail."""
     rows, trail, check = [], [], TrailCheck({})
     async with control.ledger.reading() as reading:
-        table = await reading.table()
+        revision, head = await reading.revision(), await reading.audit_head()
         async for name, row in reading.records():
             text = f"{name} {msgspec.json.encode(row).decode()}".replace('\\"', '"')
             text = _VARYING.sub("", text)
@@ -55,8 +55,8 @@ async def inspect(control: Control) -> tuple[Content, list[str]]:
             if name == "audit_entries":
                 trail.append(text)
                 check.add(Row(**row))
-    check.finish(table.revision, table.audit_head)
-    return Content(table.revision, rows, trail), [f"{fault.revision} {fault.what}" for fault in check.faults]
+    check.finish(revision, head)
+    return Content(revision, rows, trail), [f"{fault.revision} {fault.what}" for fault in check.faults]
 
 
 async def is_served(control: Control) -> bool:

@@ -8,6 +8,7 @@ from tests.support.postgresql import dump
 from tests.system.control_changes import House
 
 _SETTLED = """
+SET statement_timeout = '60s';
 DO $$ BEGIN
     WHILE EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'headrace') LOOP
         PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
