@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import anyio
 import msgspec
 
 from bundles.adapters.directory import directory
@@ -77,13 +76,15 @@ Work = Callable[[House], Awaitable[None]]
 class Change(msgspec.Struct, frozen=True):
     """A change to break off. `act` may be done again at any time after, and then completes it, once.
 
-    Where it begins with a database as it is `prepare`d, without a snapshot, it `is_first`.
+    Where it begins with a database as it is `prepare`d, without a snapshot, it `is_first`. What `leaves_ledger` as it
+    is only brings other things up to it.
     """
 
     name: str
     prepare: Work
     act: Work
     is_first: bool = False
+    leaves_ledger: bool = False
 
 
 async def found(house: House) -> None:
@@ -180,14 +181,14 @@ async def _run_smoke_test(house: House) -> None:
 async def _prepare_restore(house: House) -> None:
     """A database that is older than the backup, with a snapshot as old: another machine's."""
     older, newer = (BackupFile(house.data / name, _SECRET, _CHEAP) for name in ("older", "newer"))
-    sealed = await anyio.Path(wiring.snapshot_file(house.data)).read_bytes()
     async with house.control(EARLIER) as control:
+        sealed = await control.snapshots.read()
         await back_up(control.ledger, older)
         await command_channel(control, SDK, NEXT, _start(NEW, "100"), KEYED)
         await command_channel(control, SDK, STABLE, Rollback(), Author("sam"))
         await back_up(control.ledger, newer)
         await restore(control.ledger, older, overwrite=True, accept_faults=False)
-    await anyio.Path(wiring.snapshot_file(house.data)).write_bytes(sealed)
+        await _put_root(control, sealed)
 
 
 async def _restore(house: House) -> None:
@@ -203,7 +204,8 @@ async def _rotate(house: House) -> None:
     keys.rotate()
     async with wiring.store(house.data) as store:
         await resign(store, keys.signing_key(), keys.trusted_keys())
-    await resign_snapshot(wiring.snapshots(house.data), keys.signing_key(), keys.trusted_keys())
+    async with wiring.snapshot_store(house.data, house.database) as snapshots:
+        await resign_snapshot(snapshots, keys.signing_key(), keys.trusted_keys())
     house.acknowledge()
 
 
@@ -215,10 +217,18 @@ async def _open(house: House) -> None:
 
 async def _fall_behind(house: House) -> None:
     """What a controller leaves that was killed between a commit and its snapshot."""
-    sealed = await anyio.Path(wiring.snapshot_file(house.data)).read_bytes()
-    await _set_pin(Author("sam"))(house)
-    await _set_attributes(house)
-    await anyio.Path(wiring.snapshot_file(house.data)).write_bytes(sealed)
+    async with house.control(EARLIER) as control:
+        sealed = await control.snapshots.read()
+        await _set_pin(Author("sam"))(house)
+        await _set_attributes(house)
+        await _put_root(control, sealed)
+
+
+async def _put_root(control: Control, sealed: bytes | None) -> None:
+    """Origins serve by an earlier snapshot again, of which every shard is still there."""
+    assert sealed is not None
+    async with control.snapshots.exclusive():
+        await control.snapshots.replace(sealed, {}, ())
 
 
 async def _old_schema(house: House) -> None:
@@ -247,8 +257,8 @@ CHANGES = (
         _advance,
     ),
     Change("restore", _prepare_restore, _restore),
-    Change("rotate", _nothing, _rotate),
-    Change("catch up", _fall_behind, _open),
-    Change("migrate", _old_schema, _open, is_first=True),
-    Change("first start", _nothing, _open, is_first=True),
+    Change("rotate", _nothing, _rotate, leaves_ledger=True),
+    Change("catch up", _fall_behind, _open, leaves_ledger=True),
+    Change("migrate", _old_schema, _open, is_first=True, leaves_ledger=True),
+    Change("first start", _nothing, _open, is_first=True, leaves_ledger=True),
 )

@@ -28,17 +28,36 @@ import structlog
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.dialects.sqlite import aiosqlite
 
-from release.adapters import command_smoke, migrations, postgresql_database, sql_ledger, sqlite_database
+from origin.adapters import followed_file, postgresql_feed
+from release.adapters import (
+    command_smoke,
+    migrations,
+    postgresql_database,
+    postgresql_snapshots,
+    sql_ledger,
+    sqlite_database,
+)
 from tests.contract.conftest import free_port
 from tests.support.postgresql import PostgresServer, postgres_server
 from tests.system.control_changes import CHANGES, Change, House, found
 from tests.system.control_forks import TOLD, Go, forked, killed_at_call
-from tests.system.control_looks import Known, follow, inspect, look, served_revision
+from tests.system.control_looks import Known, following, inspect, look, served_revision
 from tests.system.control_places import Place
 from tests.system.control_steps import watch_changes, watch_sent_commits, watch_wire
 from tests.system.crash_harness import Steps, kill_self
 
-LOADED = (aiosqlite, asyncpg, command_smoke, migrations, postgresql_database, sql_ledger, sqlite_database)
+LOADED = (
+    aiosqlite,
+    asyncpg,
+    command_smoke,
+    followed_file,
+    migrations,
+    postgresql_database,
+    postgresql_feed,
+    postgresql_snapshots,
+    sql_ledger,
+    sqlite_database,
+)
 """What the product loads when it is needed: here once, for all children."""
 WATCHES = {"killed": watch_changes, "wire": watch_wire, "server": watch_sent_commits}
 CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "unlink")
@@ -106,7 +125,8 @@ class Sweep:
             await found(self._house)
         await self._change.prepare(self._house)
         if not self._change.is_first:
-            await follow(self._house)  # an origin has its own copy from now on
+            async with following(self._house):
+                pass  # an origin has its own copy from now on
 
     async def _learn(self) -> Known:
         served = await served_revision(self._house, None)
@@ -116,6 +136,7 @@ class Sweep:
         await self._change.act(self._house)
         async with self._house.control() as control:
             after, _ = await inspect(control)
+        assert (before == after) == self._change.leaves_ledger, "the change is not one"
         return Known(before, after, served)
 
     async def _look(self, acknowledged: bool, restarts: bool) -> list[str]:

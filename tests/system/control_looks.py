@@ -1,18 +1,18 @@
 """What the crash harness looks at, after a change of the control plane was broken off."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 
 from bundles.core.errors import Failed, HeadraceError
 from headrace import wiring
-from origin.adapters.followed_file import FollowedFile
 from origin.routing import Routing
 from release.change import Control
 from release.core.audit import Row, TrailCheck
 from release.core.shards import split
-from release.core.snapshot import MAX_SEALED_BYTES, encode_shard, open_root
-from release.snapshot import read_table
+from release.core.snapshot import encode_shard, open_root
 from tests.system.control_changes import NOW, Change, FixedClock, House
 
 _VARYING = re.compile(r'"(?:at|started_at)":\d+|"seconds":[\d.e-]+|"(?:previous|hash|audit_head)":"[0-9a-f]{64}"')
@@ -69,18 +69,22 @@ async def is_served(control: Control) -> bool:
     return (root.revision, root.audit_head, root.shards) == (table.revision, table.audit_head, shards)
 
 
-async def follow(house: House) -> Routing:
-    """An origin that has just started, and has read what there is."""
-    feed = FollowedFile(wiring.snapshot_file(house.data), MAX_SEALED_BYTES)
-    kept, trusted = wiring.kept_snapshot(house.data), wiring.trusted_keys(house.data)
-    routing = Routing(feed, wiring.snapshots(house.data), kept, trusted, FixedClock(NOW), lambda: None)
-    await routing.start()
-    return routing
+@asynccontextmanager
+async def following(house: House) -> AsyncIterator[Routing | None]:
+    """An origin that has just started, and has read what there is; None where it has no key to trust yet."""
+    if not any(wiring.keys(house.data).trusted_keys()):
+        yield None
+        return
+    async with wiring.snapshot_feed(house.data, house.database) as (feed, shards):
+        kept, trusted = wiring.kept_snapshot(house.data), wiring.trusted_keys(house.data)
+        routing = Routing(feed, shards, kept, trusted, FixedClock(NOW), lambda: None)
+        await routing.start()
+        yield routing
 
 
 async def served_revision(house: House, origin: Routing | None) -> int:
     """The snapshot's revision, which a fresh reader and the origin must agree on; -1 before the first."""
-    table = await read_table(wiring.snapshots(house.data), wiring.keys(house.data).trusted_keys())
+    table = await wiring.routing_table(house.data, house.database, wiring.keys(house.data).trusted_keys())
     if table is not None and origin is not None and origin.table != table:
         raise Failed(f"the origin did not take the snapshot of revision {table.revision}")
     return -1 if table is None else table.revision
@@ -98,27 +102,27 @@ async def look(house: House, change: Change, known: Known, *, acknowledged: bool
             faults.append(what)
 
     try:
-        origin = await follow(house) if any(wiring.keys(house.data).trusted_keys()) else None
-        seen = await served_revision(house, origin)
-        must(seen >= (known.after.revision if acknowledged else known.served), "the snapshot was behind")
-        async with house.control() as control:
-            if restarts:
-                await control.sync(thorough=True)
-                must(await is_served(control), "the next start did not write the snapshot")
-            started, wrong = await inspect(control)
-        faults += wrong
-        must(known.allows(started), f"half of the change was there, at revision {started.revision}")
-        must(started.revision >= seen, "the revision went back")
-        must(not acknowledged or started == known.after, "what was acknowledged was lost")
-        await change.act(house)
-        async with house.control() as control:
-            must(await is_served(control), "the change that was sent again is not served")
-            ended, wrong = await inspect(control)
-        faults += wrong
-        must(ended == known.after, "the change was not made, or not once, when it was sent again")
-        if origin is not None:
-            await origin.refresh()
-            must(await served_revision(house, origin) == known.after.revision, "the origin did not follow")
+        async with following(house) as origin:
+            seen = await served_revision(house, origin)
+            must(seen >= (known.after.revision if acknowledged else known.served), "the snapshot was behind")
+            async with house.control() as control:
+                if restarts:
+                    await control.sync(thorough=True)
+                    must(await is_served(control), "the next start did not write the snapshot")
+                started, wrong = await inspect(control)
+            faults += wrong
+            must(known.allows(started), f"half of the change was there, at revision {started.revision}")
+            must(started.revision >= seen, "the revision went back")
+            must(not acknowledged or started == known.after, "what was acknowledged was lost")
+            await change.act(house)
+            async with house.control() as control:
+                must(await is_served(control), "the change that was sent again is not served")
+                ended, wrong = await inspect(control)
+            faults += wrong
+            must(ended == known.after, "the change was not made, or not once, when it was sent again")
+            if origin is not None:
+                await origin.refresh()
+                must(await served_revision(house, origin) == known.after.revision, "the origin did not follow")
     except HeadraceError as error:
         faults.append(str(error))
     return faults

@@ -10,7 +10,7 @@ from tests.system.control_changes import House
 _SETTLED = """
 SET statement_timeout = '60s';
 DO $$ BEGIN
-    WHILE EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'headrace') LOOP
+    WHILE EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'headrace%') LOOP
         PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
     END LOOP;
 END $$

@@ -17,10 +17,9 @@ from tests.system.control_changes import CHANGES
 PATIENCE_SECONDS = 1_800
 IN_MEMORY = Path("/dev/shm")
 LEAST = 500
-ON_BOTH = ("start", "smoke test", "advance", "restore", "catch up", "migrate", "first start")
-ON_SQLITE = ("promote", "rollback", "pin set", "retire", "attributes", "rotate")
-ON_POSTGRESQL = ("pause", "abort", "pin clear", "block set", "policy apply")
-"""What takes the same way through the code is tried on one of them."""
+ON_POSTGRESQL = ("abort", "pin clear", "advance", "restore", "catch up", "migrate", "first start")
+ON_SQLITE = tuple(change.name for change in CHANGES if change.name not in ("abort", "pin clear"))
+"""What takes the same way through the code is tried on one of them; steps on PostgreSQL take thrice the time."""
 
 
 @pytest.fixture
@@ -58,8 +57,8 @@ def test_no_kill_at_any_step_of_any_change_loses_halves_or_repeats_it(
     folder: Path, postgresql: PostgresServer
 ) -> None:
     """On both databases side by side."""
-    on_sqlite = Sweep(folder / "sqlite", "sqlite", "killed", *ON_BOTH, *ON_SQLITE)
-    on_postgresql = Sweep(folder / "postgresql", postgresql.new_database(), "killed", *ON_BOTH, *ON_POSTGRESQL)
+    on_sqlite = Sweep(folder / "sqlite", "sqlite", "killed", *ON_SQLITE)
+    on_postgresql = Sweep(folder / "postgresql", postgresql.new_database(), "killed", *ON_POSTGRESQL)
     found = [on_sqlite.steps(), on_postgresql.steps()]
     assert {name for steps in found for name in steps} == {change.name for change in CHANGES}
     for steps in found:
