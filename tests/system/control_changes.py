@@ -76,8 +76,8 @@ Work = Callable[[House], Awaitable[None]]
 class Change(msgspec.Struct, frozen=True):
     """A change to break off. `act` may be done again at any time after, and then completes it, once.
 
-    Where it begins with a database as it is `prepare`d, without a snapshot, it `is_first`. What `leaves_ledger` as it
-    is only brings other things up to it.
+    It `is_first` where it begins with nothing but the database, as it is `prepare`d. Where it `leaves_ledger` as
+    that is, it brings other things up to it.
     """
 
     name: str
