@@ -129,7 +129,7 @@ class Sweep:
                 pass  # an origin has its own copy from now on
 
     async def _learn(self) -> Known:
-        served = await served_revision(self._house, None)
+        served = -1 if self._change.is_first else await served_revision(self._house, None)
         async with self._house.control() as control:
             await control.sync()
             before, _ = await inspect(control)
