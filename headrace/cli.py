@@ -45,6 +45,10 @@ VERBS = (
 class _Verbs(TyperGroup):
     """Loads a verb when it is asked for: to load all of them takes longer than most verbs take."""
 
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: dict[str, Any] = dict.fromkeys(VERBS)  # what Typer proposes for a word that is none
+
     def list_commands(self, _: Any) -> list[str]:
         return list(VERBS)
 

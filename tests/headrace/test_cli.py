@@ -268,6 +268,7 @@ def test_words_that_are_missing_or_unknown_are_usage_errors(tmp_path: Path) -> N
         assert result.returncode == 2
         assert result.stdout == ""
         assert "Traceback" not in result.stderr
+    assert "'rollback'" in run(tmp_path / "data", "rolback").stderr
 
 
 @pytest.mark.parametrize("damage", [b"this is no database" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
