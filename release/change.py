@@ -147,6 +147,9 @@ class Control(msgspec.Struct, frozen=True):
                 return await act(partial(self._change, subject, author))
         except _Repeated as repeated:
             earlier = repeated.entry
+        if self.is_preview:
+            table = await self.ledger.table()
+            raise Previewed(table, table)
         await self._serve(earlier.revision)  # who made it may have been killed before it had written the snapshot
         return again(earlier)
 

@@ -105,3 +105,10 @@ def test_a_plan_is_refused_as_the_change_would_be(released_data: Path) -> None:
     assert "no live rollout" in fail(released_data, "plan", "rollout", "promote", "sdk", code=3)
     assert "there is no build sdk@9.0.0" in fail(released_data, "plan", "block", "set", "sdk", "9.0.0", code=2)
     assert "can't be planned; what can: rollout start" in fail(released_data, "plan", "serve", code=2)
+
+
+def test_what_was_made_with_the_same_key_before_is_planned_as_no_change(released_data: Path) -> None:
+    change = ("rollout", "start", "sdk", "1.1.0", "--stages", "100", "--idempotency-key", "once")
+    made = succeed(released_data, *change)
+    planned = succeed(released_data, "plan", "--json", *change)
+    assert planned == {"revision": made["revision"], "channels": []}
