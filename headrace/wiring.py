@@ -8,6 +8,7 @@ origin/     the origin's own copies: of the last snapshot it verified, and of bu
 """
 
 import os
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
@@ -38,13 +39,14 @@ from release.core.signature import MIN_SECRET_BYTES
 from release.core.snapshot import MAX_SEALED_BYTES
 from release.ports import Leadership, Ledger, SnapshotStore
 from release.smoke import SmokeRunners
-from release.snapshot import read_table
+from release.snapshot import read_table, refuse_strangers
 
 STORE_VARIABLE = "HEADRACE_STORE"
 SMOKE_SECRET_VARIABLE = "HEADRACE_SMOKE_SECRET"  # noqa: S105 - its name
 SMOKE_SECRET_FILE_VARIABLE = "HEADRACE_SMOKE_SECRET_FILE"  # noqa: S105 - its name
 SMOKE_TESTS_AT_ONCE = 4
 BACKUP_VARIABLE = "HEADRACE_BACKUP_SECRET"
+_MEANT_AS_URL = re.compile(r"^postgres(ql)?:|^[^/]*:[^/]*@|\b(host|user|password|dbname|service)\s*=")
 
 
 def keys(data: Path) -> KeyFiles:
@@ -164,8 +166,15 @@ def check_database(database: str | None) -> None:
 
 
 def is_postgresql(database: str | None) -> TypeGuard[str]:
-    """Whether the control database is PostgreSQL. Raises `Invalid` for a URL of anything else."""
+    """Whether the control database is PostgreSQL. Raises `Invalid` for a URL of anything else, and for what was
+    meant as one: as a file's name it would begin an empty database, with the password in its name.
+    """
     scheme, is_url, _ = (database or "").partition("://")
+    if not is_url and _MEANT_AS_URL.search(database or ""):
+        raise Invalid(
+            "the control database's name looks like a URL or parameters of PostgreSQL's (it is not shown, since it"
+            " may hold a password): write postgresql://USER@HOST:PORT/NAME"
+        )
     if is_url and scheme not in ("postgresql", "postgres"):
         raise Invalid(f"{scheme!r} is no kind of control database: name postgresql://… or a SQLite file")
     return bool(is_url)
@@ -238,18 +247,19 @@ def backup_file(path: Path, secret_file: Path | None) -> BackupFile:
 @asynccontextmanager
 async def control(data: Path, database: str | None = None) -> AsyncIterator[Control]:
     """The control plane on its ledger, its snapshots and the builds."""
-    signing_key = keys(data).signing_key()
     async with (
         ledger(data, database) as opened,
         snapshot_store(data, database) as snapshots,
         store(data) as builds,
     ):
+        if is_postgresql(database):
+            await refuse_strangers(snapshots, keys(data).trusted_keys())
         yield Control(
             ledger=opened,
             snapshots=snapshots,
             builds=builds,
             clock=SystemClock(),
-            signing_key=signing_key,
+            signing_key=keys(data).signing_key(),
             trusted=keys(data).trusted_keys(),
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundles.core.digest import Digest
-from bundles.core.envelope import add_signature, seal, signers
+from bundles.core.envelope import add_signature, claimed_signers, seal, signers
 from bundles.core.errors import Failed, Refused
 from bundles.core.trust import TrustedKeys, check_signer, key_id_of
 from release.core.routing import RoutingTable
@@ -94,6 +94,21 @@ async def read_table(snapshots: SnapshotStore, trusted: TrustedKeys) -> RoutingT
         return None
     root = open_root(sealed, trusted)
     return load(root, await snapshots.read_shards(root.shards.values()), None).table
+
+
+async def refuse_strangers(snapshots: SnapshotStore, trusted: TrustedKeys) -> None:
+    """Raise `Failed` where the snapshot was signed by others, of whose keys this machine knows none.
+
+    It would take such a snapshot for a damaged one, and write another that no origin believes.
+    """
+    sealed = await snapshots.read()
+    claimed = frozenset[str]() if sealed is None else claimed_signers(sealed)
+    if claimed and all(trusted.find(key_id, None) is None for key_id in claimed):
+        raise Failed(
+            f"the snapshot is signed by none of the keys that are known here, but by {', '.join(sorted(claimed))}:"
+            " copy keys/ from where it was signed; docs/snapshots.md says what to do where that key was stolen or"
+            " lost"
+        )
 
 
 async def resign_snapshot(snapshots: SnapshotStore, key: Ed25519PrivateKey, trusted: TrustedKeys) -> bool:

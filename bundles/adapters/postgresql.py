@@ -39,6 +39,6 @@ async def connect(
         )
     except TimeoutError:
         cause = f"no answer within {seconds} seconds"
-    except (*FAULTS, ValueError) as error:
+    except (*FAULTS, ValueError, OverflowError) as error:  # the last one for a port that can't be
         cause = str(error)
     raise Failed(f"can't connect to the control database {name}: {cause}. Origins go on serving the last snapshot")

@@ -69,6 +69,14 @@ def signers(
     return frozenset(_holding(envelope, payload, trusted, product))
 
 
+def claimed_signers(sealed: bytes) -> frozenset[str]:
+    """The ids of the keys that an envelope says it is signed by, none of them verified; empty for no envelope."""
+    try:
+        return frozenset(item.keyid for item in msgspec.json.decode(sealed, type=_Envelope).signatures)
+    except (msgspec.MsgspecError, ValueError):
+        return frozenset()
+
+
 def add_signature(payload_type: str, sealed: bytes, key: Ed25519PrivateKey, kept: Collection[str]) -> bytes:
     """The envelope of the very same payload, signed by this key too.
 

@@ -8,6 +8,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from bundles.core.errors import Failed
 from headrace import wiring
 from headrace.backup_options import SecretFile
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
@@ -42,14 +43,19 @@ def restore(
     """Put a backup into the control database, of either kind: all of it, verified, or nothing."""
     source = wiring.backup_file(file, secret_file)
 
-    async def run() -> Restored:
+    async def run() -> tuple[Restored, Failed | None]:
         async with wiring.ledger(data, database) as ledger:
             content = await restore_backup(ledger, source, overwrite=overwrite, accept_faults=accept_faults)
-        table = await wiring.routing_table(data, database, wiring.keys(data).trusted_keys())
-        return Restored(content.revision, content.records, None if table is None else table.revision)
+        try:
+            table = await wiring.routing_table(data, database, wiring.keys(data).trusted_keys())
+        except Failed as error:
+            return Restored(content.revision, content.records, None), error
+        return Restored(content.revision, content.records, None if table is None else table.revision), None
 
-    restored = anyio.run(run)
+    restored, unseen = anyio.run(run)
     show(restored, as_json, lambda console: _draw(console, restored))
+    if unseen is not None:
+        raise Failed(f"the backup is restored, but it is not known what origins serve by: {unseen}")
 
 
 def _draw(console: Console, restored: Restored) -> None:

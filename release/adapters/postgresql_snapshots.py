@@ -7,6 +7,7 @@ from datetime import timedelta
 import anyio
 from sqlalchemy import ARRAY, ColumnElement, String, all_, any_, case, delete, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bundles.core.digest import Digest
@@ -20,6 +21,7 @@ DROPPED_STAY = timedelta(hours=1)
 """How long a shard that no root names any more is left for who has read an older root and is slow."""
 
 _ROOT_ID = 1
+_UNDEFINED_TABLE = "42P01"
 
 _is_root = snapshot_root.c.id == _ROOT_ID
 _digest, _body = snapshot_shards.c.digest, snapshot_shards.c.body
@@ -53,7 +55,12 @@ class PostgresqlSnapshots:
         size = func.octet_length(snapshot_root.c.sealed)
         query = select(size, case((size <= MAX_SEALED_BYTES, snapshot_root.c.sealed))).where(_is_root)
         async with self._database.reading() as connection:
-            found = (await connection.execute(query)).first()
+            try:
+                found = (await connection.execute(query)).first()
+            except ProgrammingError as error:
+                if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:
+                    raise
+                return None  # the first change makes the tables; who publishes comes before
         if found is None:
             return None
         size_found, sealed = found

@@ -1,6 +1,7 @@
 """PostgreSQL as it is when it fails: away, hung, lost in the midst of a change. The password is never shown."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -126,6 +127,7 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     [
         ((f":{PASSWORD}@", ":wrong-word@"), "password authentication failed"),
         (("/postgres?", "/nothing?"), "does not exist"),
+        (("127.0.0.1:", "127.0.0.1:9"), "port must be 0-65535"),
         (("127.0.0.1", "nowhere.invalid"), "can't connect to the control database postgresql://nowhere.invalid:"),
     ],
 )
@@ -153,9 +155,15 @@ async def test_what_can_not_be_opened_is_told_without_its_password(
         "postgresql://host/name@secret",
         "mysql://sam:secret@host/name",
         "postgresql+asyncpg://sam:secret@host/name",
+        "postgresql:/sam:secret@host/name",
+        "sam:secret@host/name",
+        "host=localhost user=sam password=secret dbname=name",
     ],
 )
-async def test_a_url_of_another_form_is_not_shown(tmp_path: Path, url: str) -> None:
+async def test_a_url_of_another_form_is_not_shown(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where it would become a file's name
     with pytest.raises(Invalid, match="postgresql://") as told:
         async with wiring.ledger(tmp_path, url):
             pytest.fail("opened")
@@ -209,3 +217,41 @@ def test_the_command_line_and_the_controller_work_on_it(
     shown = run(data, "rollout", "status", "--help")
     assert "HEADRACE_DATABASE" in shown.stdout
     assert PASSWORD not in shown.stdout
+
+
+def test_the_first_verb_on_an_empty_database_is_a_publish(
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRACE_DATABASE", server.new_database())
+    publish(tmp_path / "data", tmp_path, "1.0.0")
+    assert "nothing has been released yet" in fail(tmp_path / "data", "why", "acme", "sdk", code=2)
+
+
+def test_a_machine_without_the_others_keys_changes_nothing(
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, stranger = tmp_path / "data", tmp_path / "stranger"
+    monkeypatch.setenv("HEADRACE_DATABASE", server.new_database())
+    publish(data, tmp_path, "1.0.0")
+    release(data, "1.0.0")
+    for keys in ("none", "of its own"):
+        assert "signed by none of the keys" in fail(stranger, "tenant", "set", "acme", "tier=free", code=1), keys
+        assert "signed by none of the keys" in run(stranger, "controller").stderr
+        assert (stranger / "keys").exists() == (keys == "of its own")
+        succeed(stranger, "keys", "rotate")
+    assert succeed(data, "why", "acme", "sdk")["revision"] == 2
+
+
+def test_what_was_restored_is_told_also_where_the_snapshot_is_not_believed(
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, backup = tmp_path / "data", str(tmp_path / "control.backup")
+    monkeypatch.setenv("HEADRACE_DATABASE", server.new_database())
+    monkeypatch.setenv("HEADRACE_BACKUP_SECRET", "a secret of the tests")
+    publish(data, tmp_path, "1.0.0")
+    release(data, "1.0.0")
+    succeed(data, "backup", backup)
+    told = run(tmp_path / "elsewhere", "restore", backup, "--overwrite", "--json")
+    assert json.loads(told.stdout)["revision"] == 2
+    assert told.returncode == 1
+    assert "is restored, but" in told.stderr
