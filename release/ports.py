@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from bundles.core.digest import Digest
+from bundles.core.errors import Failed
 from bundles.core.manifest import Manifest
 from bundles.core.names import Product
 from bundles.core.version import Version
@@ -22,6 +23,10 @@ T_contra = TypeVar("T_contra", bound=SmokeTest, contravariant=True)
 
 Record = tuple[str, Mapping[str, Any]]
 """One row of the ledger's content: its table's name, and its columns."""
+
+
+class Unanswered(Failed):
+    """What is asked for can't be known now, as of a database that is away or busy: it says nothing of what is there."""
 
 
 class Kind(msgspec.Struct, Generic[T], frozen=True):
@@ -208,7 +213,7 @@ class SnapshotStore(Protocol):
         ...
 
     async def read(self) -> bytes | None:
-        """The sealed root, or None before the first."""
+        """The sealed root, or None before the first. Raises `Failed`, and `Unanswered` where it can't be known."""
         ...
 
     async def read_shards(self, refs: Iterable[ShardRef]) -> Mapping[Digest, bytes]:

@@ -21,7 +21,7 @@ from release.core.snapshot import (
     load_shard,
     open_root,
 )
-from release.ports import Ledger, Reading, SnapshotStore, Transaction
+from release.ports import Ledger, Reading, SnapshotStore, Transaction, Unanswered
 
 Position = tuple[int, str]
 """A revision, and the hash of its audit row."""
@@ -162,10 +162,15 @@ async def _changed(reading: Reading, snapshots: SnapshotStore, before: Root) -> 
 
 
 async def _written(snapshots: SnapshotStore, trusted: TrustedKeys) -> Root | None:
-    """The root in force, or None where it is missing, damaged or not to be believed and must be written anew."""
+    """The root in force, or None where it is missing, damaged or not to be believed and must be written anew.
+
+    Raises `Unanswered` where that can't be known now.
+    """
     try:
         sealed = await snapshots.read()
         return None if sealed is None else open_root(sealed, trusted)
+    except Unanswered:
+        raise
     except Failed:
         return None
 

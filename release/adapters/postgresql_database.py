@@ -8,7 +8,9 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bundles.adapters.postgresql import connect, database_name
+from bundles.core.errors import Failed
 from release.adapters.sql_database import BUSY_SECONDS, SqlDatabase, is_reading, opened
+from release.ports import Unanswered
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 40  # longer than the server itself gives a statement: for a server that can't even say so
@@ -53,7 +55,10 @@ async def _opened(url: str, lock: int) -> AsyncIterator[SqlDatabase]:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
     async def new_connection() -> asyncpg.Connection:
-        return await connect(url, seconds=CONNECT_SECONDS, answer_seconds=ANSWER_SECONDS, settings=_SETTINGS)
+        try:
+            return await connect(url, seconds=CONNECT_SECONDS, answer_seconds=ANSWER_SECONDS, settings=_SETTINGS)
+        except Failed as error:
+            raise Unanswered(str(error)) from None
 
     name = database_name(url)
     engine = create_async_engine(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bundles.core.errors import Failed
 from release.adapters import schema
+from release.ports import Unanswered
 
 BUSY_SECONDS = 10
 """How long a writer waits for another one to end."""
@@ -78,7 +79,7 @@ class SqlDatabase:
             yield
         except self._faults as error:
             if isinstance(error, DBAPIError) and self._is_busy(error.orig):
-                raise Failed(
+                raise Unanswered(
                     f"the control database {self._name} is busy: another writer has held it for {BUSY_SECONDS}"
                     " seconds. Try again"
                 ) from None
@@ -101,9 +102,9 @@ def is_reading(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get("reading", False))
 
 
-def broken(name: str, cause: str) -> Failed:
+def broken(name: str, cause: str) -> Unanswered:
     """The fault of a database that does not work."""
-    return Failed(
+    return Unanswered(
         f"the control database {name} does not work: {cause}."
         " Origins go on serving the last snapshot; mend the database or restore a backup"
     )

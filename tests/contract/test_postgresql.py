@@ -6,13 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
+import msgspec
 import pytest
 
 from bundles.core.errors import Failed, Invalid
 from headrace import wiring
 from release.adapters import postgresql_database
-from release.ports import Ledger
+from release.change import Author, Control, Subject
+from release.ports import Ledger, Transaction
 from tests.contract.test_ledger import ACME, CHANGE, PIN, SDK, change
+from tests.support import changes
 from tests.support.cli import fail, publish, release, run, succeed
 from tests.support.postgresql import PASSWORD, PostgresServer
 from tests.support.processes import controller
@@ -255,3 +259,29 @@ def test_what_was_restored_is_told_also_where_the_snapshot_is_not_believed(
     assert json.loads(told.stdout)["revision"] == 2
     assert told.returncode == 1
     assert "is restored, but" in told.stderr
+
+
+async def test_a_snapshot_that_can_not_be_read_now_is_not_taken_for_none(
+    server: PostgresServer, released_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgresql_database._SETTINGS, "lock_timeout", "200ms")
+    newer, older = server.new_database(), server.new_database()
+    async with wiring.control(released_data, newer) as control, wiring.ledger(released_data, older) as restored:
+        await set_pin(control)
+        going_back = msgspec.structs.replace(control, ledger=restored)
+        connection = await asyncpg.connect(newer)
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE snapshot_root")
+            with pytest.raises(Failed, match="is busy"):
+                await set_pin(going_back)
+        await connection.close()
+        assert (await restored.table()).revision == 0
+        with pytest.raises(Failed, match="restored from an older backup"):
+            await set_pin(going_back)
+
+
+async def set_pin(control: Control) -> None:
+    async def write(transaction: Transaction) -> None:
+        await transaction.save_pin(SDK, ACME, PIN)
+
+    await changes.change(control, Subject("test", SDK, "acme"), Author("sam"), write)
