@@ -39,7 +39,7 @@ from release.core.signature import MIN_SECRET_BYTES
 from release.core.snapshot import MAX_SEALED_BYTES
 from release.ports import Leadership, Ledger, SnapshotStore
 from release.smoke import SmokeRunners
-from release.snapshot import read_table, refuse_strangers
+from release.snapshot import read_table, refuse_strangers, refuse_to_begin_anew
 
 STORE_VARIABLE = "HEADRACE_STORE"
 SMOKE_SECRET_VARIABLE = "HEADRACE_SMOKE_SECRET"  # noqa: S105 - its name
@@ -254,6 +254,7 @@ async def control(data: Path, database: str | None = None) -> AsyncIterator[Cont
     ):
         if is_postgresql(database):
             await refuse_strangers(snapshots, keys(data).trusted_keys())
+            await refuse_to_begin_anew(opened, DiskSnapshots(data / "snapshots"), keys(data).trusted_keys())
         yield Control(
             ledger=opened,
             snapshots=snapshots,

@@ -26,7 +26,7 @@ Record = tuple[str, Mapping[str, Any]]
 
 
 class Unanswered(Failed):
-    """What is asked for can't be known now, as of a database that is away or busy: it says nothing of what is there."""
+    """What is asked for can't be known now, as of a database that is away: it says nothing of what is there."""
 
 
 class Kind(msgspec.Struct, Generic[T], frozen=True):

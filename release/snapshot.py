@@ -111,6 +111,16 @@ async def refuse_strangers(snapshots: SnapshotStore, trusted: TrustedKeys) -> No
         )
 
 
+async def refuse_to_begin_anew(ledger: Ledger, left: SnapshotStore, trusted: TrustedKeys) -> None:
+    """Raise `Failed` where the snapshot that another ledger has `left` is of changes that this one does not have.
+
+    Origins that have it would refuse the new one's snapshots, until its revision is beyond, and then take them.
+    """
+    before = await _written(left, trusted)
+    async with ledger.reading() as reading:
+        _refuse_to_go_back(before, await reading.revision(), await reading.audit_head())
+
+
 async def resign_snapshot(snapshots: SnapshotStore, key: Ed25519PrivateKey, trusted: TrustedKeys) -> bool:
     """Sign the present snapshot with this key too. False where it is signed by it, or there is none to believe."""
     check_signer(key, trusted, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -266,6 +267,7 @@ async def test_a_snapshot_that_can_not_be_read_now_is_not_taken_for_none(
 ) -> None:
     monkeypatch.setitem(postgresql_database._SETTINGS, "lock_timeout", "200ms")
     newer, older = server.new_database(), server.new_database()
+    shutil.rmtree(released_data / "snapshots")  # they are of another database
     async with wiring.control(released_data, newer) as control, wiring.ledger(released_data, older) as restored:
         await set_pin(control)
         going_back = msgspec.structs.replace(control, ledger=restored)
@@ -285,3 +287,17 @@ async def set_pin(control: Control) -> None:
         await transaction.save_pin(SDK, ACME, PIN)
 
     await changes.change(control, Subject("test", SDK, "acme"), Author("sam"), write)
+
+
+def test_an_empty_database_does_not_begin_anew_what_the_data_folder_has_released(
+    server: PostgresServer, released_data: Path, tmp_path: Path
+) -> None:
+    database, backup, secret = server.new_database(), str(tmp_path / "control.backup"), tmp_path / "secret"
+    secret.write_text("a secret of the tests")
+    secret.chmod(0o600)
+    sealed = (backup, "--secret-file", str(secret))
+    pin = ("pin", "set", "acme", "sdk", "1.0.0", "--database", database)
+    assert "the control database only at 0" in fail(released_data, *pin, code=1)
+    succeed(released_data, "backup", *sealed)
+    succeed(released_data, "restore", *sealed, "--database", database)
+    succeed(released_data, *pin)
