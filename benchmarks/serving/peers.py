@@ -136,7 +136,7 @@ def _python(name: str, server: tuple[str, ...], app: str, world: World, asks: Ma
 
 
 def nginx(folder: Path, scratch: Path, asks: Mapping[str, Ask], locations: str = "") -> Peer:
-    """One worker, the folder's encoded files as they lie, the same caching and CORS headers, no log.
+    """One process, the folder's encoded files as they lie, the same caching and CORS headers, no log.
 
     Raises `SystemExit` where it is not installed.
     """
@@ -146,7 +146,7 @@ def nginx(folder: Path, scratch: Path, asks: Mapping[str, Ask], locations: str =
     config = scratch / f"nginx-{port}.conf"
     config.write_text(
         f"""load_module {_BROTLI_MODULE};
-worker_processes 1; daemon off; pid {config}.pid; error_log stderr crit; user root;
+daemon off; master_process off; pid {config}.pid; error_log stderr crit; user root;
 events {{ worker_connections 4096; }}
 http {{
     access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
