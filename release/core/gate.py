@@ -15,7 +15,7 @@ import msgspec
 
 from bundles.core.errors import Invalid
 from release.core.evidence import NOTHING, Gains, Question, add, is_higher, is_lower, log_e_value, without
-from release.core.reports import Stretch
+from release.core.reports import Side, Stretch
 
 # Each test's part of alpha. The first is to see a broken build soon; the others need less, for what they see is
 # gross.
@@ -66,8 +66,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """All that is known of a rollout's candidate by its gate. It begins with nothing.
 
     `worse` and `no_worse` are what was gained on these two questions, and `…_by_fold` each fold's part of it.
-    `limit` is the logarithm of the likelihood ratio of the absolute rates, and `missing` what was gained on
-    missing units.
+    `limit` is the logarithm of the likelihood ratio of the absolute rates, `limit_by_fold` what the errors of each
+    fold have added to it, and `missing` what was gained on missing units.
     """
 
     candidate_units: float = 0.0
@@ -79,6 +79,7 @@ class Evidence(msgspec.Struct, frozen=True):
     no_worse: Gains = NOTHING
     no_worse_by_fold: Mapping[int, Gains] = MappingProxyType({})
     limit: float = 0.0
+    limit_by_fold: Mapping[int, float] = MappingProxyType({})
     missing: Gains = NOTHING
 
 
@@ -121,6 +122,7 @@ def observe(evidence: Evidence, rule: GateRule, stretch: Stretch, expected_odds:
         no_worse=add(evidence.no_worse, no_worse),
         no_worse_by_fold=_added(evidence.no_worse_by_fold, no_worse_by_fold),
         limit=evidence.limit + _limit_gain(rule, ours.units, ours.errors),
+        limit_by_fold=_limit_by_fold(evidence.limit_by_fold, rule, ours),
         missing=add(evidence.missing, missing),
     )
 
@@ -133,7 +135,11 @@ def judge(evidence: Evidence, rule: GateRule) -> Judgement:
         return Judgement(verdict, reason, log_e, log_limit, units_needed)
 
     if evidence.limit >= -math.log(rule.alpha * _LIMIT_PART):
-        return judgement(Verdict.ABORT, f"its error rate is above the limit of {rule.most:.2%}")
+        if evidence.limit - max(evidence.limit_by_fold.values()) >= _GUARD:
+            return judgement(Verdict.ABORT, f"its error rate is above the limit of {rule.most:.2%}")
+        return judgement(
+            Verdict.HOLD, f"its error rate is above the limit of {rule.most:.2%} with few tenants only"
+        )
     if log_e_value(evidence.missing) >= -math.log(rule.alpha * _MISSING_PART):
         return judgement(Verdict.ABORT, "most of the reports that were to be expected are missing")
     if log_e >= log_limit:
@@ -171,6 +177,11 @@ def _limit_gain(rule: GateRule, units: float, errors: float) -> float:
     return errors * math.log(rule.most / rule.usual) + (units - errors) * well
 
 
+def _limit_by_fold(by_fold: Mapping[int, float], rule: GateRule, ours: Side) -> Mapping[int, float]:
+    more = {fold: _limit_gain(rule, errors, errors) for fold, errors in ours.errors_by_fold.items()}
+    return {**by_fold, **{fold: by_fold.get(fold, 0.0) + gain for fold, gain in more.items()}}
+
+
 def _least_without_one(gains: Gains, by_fold: Mapping[int, Gains]) -> float:
     return min((log_e_value(without(gains, part)) for part in by_fold.values()), default=log_e_value(gains))
 
@@ -189,5 +200,8 @@ def _units_needed(evidence: Evidence, rule: GateRule) -> int | None:
         return None
     odds = evidence.candidate_units / evidence.stable_units
     per_error = max(is_lower(rule.margin).bets(odds).gains(odds / (1 + odds), 1.0))
-    missing = -math.log(rule.beta) - log_e_value(evidence.no_worse)
+    missing = max(
+        -math.log(rule.beta) - log_e_value(evidence.no_worse),
+        _GUARD - _least_without_one(evidence.no_worse, evidence.no_worse_by_fold),
+    )
     return math.ceil(missing / per_error * evidence.candidate_units / errors)

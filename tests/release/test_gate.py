@@ -93,6 +93,20 @@ def test_one_tenant_whose_page_breaks_by_itself_holds_the_rollout_and_aborts_not
     assert "few tenants" in found.reason
 
 
+def test_nor_does_it_by_the_absolute_limit() -> None:
+    ours = {**reports(EARLY, 20), EARLY[0]: Report(20, 20)}
+    found = judged(stretch(ours, reports(OTHERS, 20, 6)), 20, GateRule(usual=0.001, most=0.005))
+    assert (found.verdict, "limit of 0.50% with few tenants" in found.reason) == (Verdict.HOLD, True)
+
+
+def test_a_hold_for_the_sake_of_one_tenant_says_how_many_units_it_takes() -> None:
+    ours, theirs = reports(EARLY, 20), {**reports(OTHERS, 20), OTHERS[0]: Report(20, 20)}
+    found = [judged(stretch(ours, theirs), times) for times in range(1, 12)]
+    held = [one for one in found if one.verdict is Verdict.HOLD]
+    assert len(held) > 5
+    assert all(one.units_needed is not None and one.units_needed > 0 for one in held)
+
+
 @given(st.integers(1, 10_000_000), st.floats(0, 1))
 def test_a_flood_from_one_tenant_counts_for_no_more_than_its_share(units: int, failing: float) -> None:
     flooded = {**reports(EARLY, 20, 5), EARLY[0]: Report(units, int(units * failing))}
