@@ -36,7 +36,7 @@ def exit_with(fault: HeadraceError) -> None:
     """One line on stderr, and the fault's exit code."""
     line = " ".join(str(fault).split())
     sys.stderr.write(f"headrace: {line.encode('utf-8', 'backslashreplace').decode()}\n")
-    sys.exit(_BY_FAULT[type(fault)])
+    sys.exit(next(code for kind, code in _BY_FAULT.items() if isinstance(fault, kind)))
 
 
 def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> None:
