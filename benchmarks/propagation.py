@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.serving.peers import free_port
 from bundles.core.names import Product
 from bundles.core.version import Range
 from headrace import wiring
@@ -131,18 +131,12 @@ def _sides(data: Path, database: str, polling: int) -> tuple[list[float], list[f
         return asyncio.run(_measure(data, database, told, asking))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def measure() -> dict[str, Any]:
     """The figures of all three."""
     with tempfile.TemporaryDirectory() as folder:
         data = _publish(Path(folder))
         watched, polled = _sides(data, str(data / "control.db"), _ORIGINS)
-        with postgres_server(_free_port()) as server:
+        with postgres_server(free_port()) as server:
             notified, _ = _sides(data, server.url, 0)
     sides = {"watching": _summary(watched), "polling": _summary(polled), "notified": _summary(notified)}
     ratio = statistics.median(polled) / statistics.median(watched)

@@ -249,15 +249,15 @@ async def control(data: Path, database: str | None = None) -> AsyncIterator[Cont
     """The control plane on its ledger, its snapshots and the builds."""
     async with (
         ledger(data, database) as opened,
-        snapshot_store(data, database) as snapshots,
+        snapshot_store(data, database) as written,
         store(data) as builds,
     ):
         if is_postgresql(database):
-            await refuse_strangers(snapshots, keys(data).trusted_keys())
-            await refuse_to_begin_anew(opened, DiskSnapshots(data / "snapshots"), keys(data).trusted_keys())
+            await refuse_strangers(written, keys(data).trusted_keys())
+            await refuse_to_begin_anew(opened, snapshots(data), keys(data).trusted_keys())
         yield Control(
             ledger=opened,
-            snapshots=snapshots,
+            snapshots=written,
             builds=builds,
             clock=SystemClock(),
             signing_key=keys(data).signing_key(),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 
 from release.core.evidence import log_e_value
 from release.core.gate import Evidence, GateRule, Verdict, judge, observe
@@ -12,32 +13,20 @@ Gate = Callable[[Stretch, float], bool]
 
 def headrace(rule: GateRule) -> Gate:
     """The gate itself."""
-    evidence = Evidence()
-
-    def looks(stretch: Stretch, expected_odds: float) -> bool:
-        nonlocal evidence
-        evidence = observe(evidence, rule, stretch, expected_odds)
-        # Judged where it may abort: the rest of a verdict takes longer and changes nothing here.
-        return log_e_value(evidence.worse) > 0 and judge(evidence, rule).verdict is Verdict.ABORT
-
-    return looks
+    # Judged where it may abort: the rest of a verdict takes longer and changes nothing here.
+    return _by_evidence(
+        rule, lambda evidence: log_e_value(evidence.worse) > 0 and judge(evidence, rule).verdict is Verdict.ABORT
+    )
 
 
 def without_folds(rule: GateRule) -> Gate:
     """The gate's first test alone, blind to whose the errors are."""
-    evidence = Evidence()
-
-    def looks(stretch: Stretch, expected_odds: float) -> bool:
-        nonlocal evidence
-        evidence = observe(evidence, rule, stretch, expected_odds)
-        return log_e_value(evidence.worse) >= -math.log(rule.alpha)
-
-    return looks
+    return _by_evidence(rule, lambda evidence: log_e_value(evidence.worse) >= -math.log(rule.alpha))
 
 
 def peeked_z_test(alpha: float) -> Gate:
     """The textbooks' test of two proportions, which is right for one look; here at every stretch."""
-    critical = _normal_quantile(1 - alpha)
+    critical = NormalDist().inv_cdf(1 - alpha)
     totals = [0.0] * 4
 
     def looks(stretch: Stretch, _: float) -> bool:
@@ -66,12 +55,12 @@ def failed_checks(most_rate: float, most_failures: int) -> Gate:
     return looks
 
 
-def _normal_quantile(probability: float) -> float:
-    low, high = -10.0, 10.0
-    while high - low > 1e-9:
-        middle = (low + high) / 2
-        if (1 + math.erf(middle / math.sqrt(2))) / 2 < probability:
-            low = middle
-        else:
-            high = middle
-    return low
+def _by_evidence(rule: GateRule, aborts: Callable[[Evidence], bool]) -> Gate:
+    evidence = Evidence()
+
+    def looks(stretch: Stretch, expected_odds: float) -> bool:
+        nonlocal evidence
+        evidence = observe(evidence, rule, stretch, expected_odds)
+        return aborts(evidence)
+
+    return looks
