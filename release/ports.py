@@ -12,7 +12,8 @@ from bundles.core.manifest import Manifest
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.audit import Change, Entry, Row
-from release.core.names import Channel
+from release.core.counts import Counts, Slot
+from release.core.names import Channel, Environment, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey, RoutingTable
 from release.core.shards import Part, PartKey
 from release.core.smoke import SmokeOutcome, SmokeTest
@@ -259,6 +260,28 @@ class SmokeRunner(Protocol[T_contra]):
     async def run(self, test: T_contra, candidate: Candidate) -> SmokeResult:
         """The result, soon after the test's timeout at the latest; what the test began has ended by then, also
         where this is cancelled. Raises `Failed` where the test can't be run at all.
+        """
+        ...
+
+
+class Health(Protocol):
+    """What SDKs have reported. Raises `Failed`, and `Unanswered` where it can't be known now."""
+
+    async def slots(
+        self, product: Product, environment: Environment, builds: Collection[Version], since: Slot, until: Slot
+    ) -> Mapping[Slot, Mapping[Version, Mapping[Tenant, Counts]]]:
+        """What was reported of these builds in each slot from `since` until before `until`, by build and tenant.
+
+        A slot without reports is not in it.
+        """
+        ...
+
+    async def history(
+        self, product: Product, environment: Environment, but: Version, since: Slot, until: Slot
+    ) -> Mapping[Tenant, Counts]:
+        """What each tenant has reported of all builds but this one, from `since` until before `until`, in all.
+
+        Where only coarser counts are left, `since` is that of the whole hour that it is in.
         """
         ...
 

@@ -1,0 +1,1 @@
+"""What SDKs report: beacons, counted by build, tenant and time."""

@@ -1,0 +1,1 @@
+"""One module for each real component that the collection of beacons talks to."""
