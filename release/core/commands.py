@@ -57,8 +57,14 @@ class Resume(msgspec.Struct, frozen=True, tag="resume"):
     """Go on from a pause; the stage's bake time begins again."""
 
 
-class Abort(msgspec.Struct, frozen=True, tag="abort"):
-    """End the rollout, or take a scheduled one away: everyone is back at the stable build."""
+class Abort(msgspec.Struct, frozen=True, omit_defaults=True, tag="abort"):
+    """End the rollout, or take a scheduled one away: everyone is back at the stable build.
+
+    With `of`, a rollout's identity, only that live rollout, at whatever stage: a decision on one that has ended
+    aborts no other.
+    """
+
+    of: str | None = None
 
 
 class Rollback(msgspec.Struct, frozen=True, tag="rollback"):

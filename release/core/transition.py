@@ -47,7 +47,7 @@ def transition(state: ChannelState, command: Command, around: Circumstances) -> 
         case Resume():
             return _resume(state, around)
         case Abort():
-            return _abort(state)
+            return _abort(state, command)
         case Rollback():
             return _rollback(state, command, around.blocked)
 
@@ -151,7 +151,9 @@ def _resume(state: ChannelState, around: Circumstances) -> ChannelState:
     return msgspec.structs.replace(state, rollout=resumed)
 
 
-def _abort(state: ChannelState) -> ChannelState:
+def _abort(state: ChannelState, command: Abort) -> ChannelState:
+    if command.of is not None and _live(state).identity != command.of:
+        raise Refused("the rollout that was to be aborted has ended, and another has begun: look at it first")
     if state.scheduled is None:
         _live(state)
     return ChannelState(history=state.history)

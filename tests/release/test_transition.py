@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bundles.core.errors import Invalid, Refused
 from bundles.core.version import Version
+from release.core.codec import encode_document
 from release.core.commands import Abort, Approve, Begin, Command, Pause, Promote, Resume, Rollback, Schedule, Start
 from release.core.names import STABLE, Tenant
 from release.core.plan import parse_plan
@@ -74,6 +75,30 @@ def test_a_paused_rollout_is_not_promoted_and_bakes_anew_when_it_goes_on() -> No
 def test_abort_leaves_the_stable_build_as_it_was() -> None:
     before = ChannelState((ONE,))
     assert walk(before, BEGIN, Promote(), Promote(), Abort()) == before
+
+
+def test_an_abort_of_one_rollout_aborts_no_other() -> None:
+    before = ChannelState((ONE,))
+    live = walk(before, BEGIN)
+    assert live.rollout is not None
+    of = Abort(of=live.rollout.identity)
+    for later in (live, walk(live, Promote()), walk(live, Pause())):
+        assert walk(later, of) == before
+    scheduled = walk(before, LATER)  # of the same candidate, by the same salt
+    again = transition(before, BEGIN, Circumstances(1_000, revision=9))
+    mended = transition(live, MEND, Circumstances(1_000, revision=9))
+    for other, why in (
+        (before, "no live rollout"),
+        (scheduled, "no live rollout"),
+        (again, "another has begun"),
+        (mended, "another has begun"),
+    ):
+        with pytest.raises(Refused, match=why):
+            walk(other, of)
+
+
+def test_an_abort_of_whatever_there_is_has_the_digest_that_it_always_had() -> None:
+    assert encode_document(Abort()) == b'{"type":"abort"}'
 
 
 def test_a_decision_on_an_old_view_promotes_nothing() -> None:
