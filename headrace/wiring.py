@@ -227,9 +227,11 @@ async def ledger(data: Path, database: str | None) -> AsyncIterator[Ledger]:
 
             opened = await stack.enter_async_context(open_postgresql(database))
         else:
+            from release.adapters.sql_schema import CONTROL
             from release.adapters.sqlite_database import open_sqlite
 
-            opened = await stack.enter_async_context(open_sqlite(Path(database or data / "control.db")))
+            file = Path(database or data / "control.db")
+            opened = await stack.enter_async_context(open_sqlite(file, CONTROL))
         yield SqlLedger(opened)
 
 

@@ -29,9 +29,16 @@ def database_name(url: str) -> str:
 
 
 async def connect(
-    url: str, *, seconds: float, answer_seconds: float, settings: Mapping[str, str]
+    url: str,
+    *,
+    seconds: float,
+    answer_seconds: float,
+    settings: Mapping[str, str],
+    owner: str = "control database",
 ) -> asyncpg.Connection:
-    """A session with these settings, whose statements are given up after `answer_seconds`. Raises `Failed`."""
+    """A session with these settings, whose statements are given up after `answer_seconds`. Raises `Failed`, which
+    says by `owner` whose database it is.
+    """
     name = database_name(url)
     try:
         return await asyncpg.connect(
@@ -41,4 +48,4 @@ async def connect(
         cause = f"no answer within {seconds} seconds"
     except (*FAULTS, ValueError, OverflowError) as error:  # the last one for a port that can't be
         cause = str(error)
-    raise Failed(f"can't connect to the control database {name}: {cause}. Origins go on serving the last snapshot")
+    raise Failed(f"can't connect to the {owner} {name}: {cause}. Origins go on serving the last snapshot")

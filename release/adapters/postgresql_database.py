@@ -1,4 +1,4 @@
-"""PostgreSQL: the ledger and the snapshots of several nodes, through asyncpg."""
+"""PostgreSQL: what several nodes have in common, through asyncpg."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bundles.adapters.postgresql import connect, database_name
 from bundles.core.errors import Failed
-from release.adapters.sql_database import BUSY_SECONDS, SqlDatabase, is_reading, opened
+from release.adapters.sql_database import BUSY_SECONDS, SqlDatabase, is_alone, is_reading, opened
+from release.adapters.sql_schema import CONTROL, Schema
 from release.ports import Unanswered
 
 CONNECT_SECONDS = 10
@@ -23,6 +24,7 @@ _SETTINGS = {
 }
 _CHANGES_LOCK = int.from_bytes(b"headrace")
 _SNAPSHOTS_LOCK = int.from_bytes(b"snapshot")
+_HEALTH_LOCK = int.from_bytes(b"h-health")
 _FAULTS = (ConnectionError, asyncpg.InternalClientError)  # of a session that is just ending
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -30,7 +32,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 @asynccontextmanager
 async def open_postgresql(url: str) -> AsyncIterator[SqlDatabase]:
     """The database that the URL names, in the form that libpq has for it. Raises `Invalid` for another form."""
-    async with _opened(url, _CHANGES_LOCK) as database:
+    async with _opened(url, CONTROL, _CHANGES_LOCK) as database:
         await database.migrate()
         yield database
 
@@ -41,22 +43,36 @@ async def open_for_snapshots(url: str) -> AsyncIterator[SqlDatabase]:
 
     Its schema is left as it is: who only reads snapshots may have no right to more.
     """
-    async with _opened(url, _SNAPSHOTS_LOCK) as database:
+    async with _opened(url, CONTROL, _SNAPSHOTS_LOCK) as database:
         yield database
 
 
 @asynccontextmanager
-async def _opened(url: str, lock: int) -> AsyncIterator[SqlDatabase]:
+async def open_for_health(url: str, schema: Schema) -> AsyncIterator[SqlDatabase]:
+    """A database with this schema, be it the ledger's or another, whose writers take turns apart from others'."""
+    async with _opened(url, schema, _HEALTH_LOCK) as database:
+        await database.migrate()
+        yield database
+
+
+@asynccontextmanager
+async def _opened(url: str, schema: Schema, lock: int) -> AsyncIterator[SqlDatabase]:
     def begin(connection: Connection) -> None:
-        """Writers take turns by a lock of theirs; each of their statements sees all that was committed before."""
+        """Writers that are to be alone take turns by a lock of theirs; a statement sees all that was committed."""
         if is_reading(connection):
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        else:
+        elif is_alone(connection):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
     async def new_connection() -> asyncpg.Connection:
         try:
-            return await connect(url, seconds=CONNECT_SECONDS, answer_seconds=ANSWER_SECONDS, settings=_SETTINGS)
+            return await connect(
+                url,
+                seconds=CONNECT_SECONDS,
+                answer_seconds=ANSWER_SECONDS,
+                settings=_SETTINGS,
+                owner=schema.owner,
+            )
         except Failed as error:
             raise Unanswered(str(error)) from None
 
@@ -68,7 +84,7 @@ async def _opened(url: str, lock: int) -> AsyncIterator[SqlDatabase]:
         pool_timeout=BUSY_SECONDS,
     )
     event.listen(engine.sync_engine, "begin", begin)
-    async with opened(engine, name, _is_busy, _FAULTS) as database:
+    async with opened(engine, name, schema, _is_busy, _FAULTS) as database:
         yield database
 
 

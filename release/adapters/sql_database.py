@@ -1,16 +1,16 @@
-"""A SQL database as the ledger uses it: transactions, faults in plain words, and a schema that is up to date."""
+"""A SQL database: transactions, faults in plain words, and a schema that is up to date."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import msgspec
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, column, inspect, select, table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bundles.core.errors import Failed
-from release.adapters import schema
+from release.adapters.sql_schema import Schema
 from release.ports import Unanswered
 
 BUSY_SECONDS = 10
@@ -25,23 +25,32 @@ _upgrading = anyio.Lock()
 class SqlDatabase:
     """An engine that begins transactions as its kind of database needs it.
 
-    `name` is for messages and holds no secret. `is_busy` knows the driver's error for who waited too long, and
-    `faults` are what the driver raises that SQLAlchemy lets through.
+    `name` is for messages and holds no secret. `schema` is what it has come to after `migrate`. `is_busy` knows
+    the driver's error for who waited too long, and `faults` are what the driver raises that SQLAlchemy lets through.
     """
 
     def __init__(
-        self, engine: AsyncEngine, name: str, is_busy: IsBusy, faults: tuple[type[Exception], ...]
+        self,
+        engine: AsyncEngine,
+        name: str,
+        schema: Schema,
+        is_busy: IsBusy,
+        faults: tuple[type[Exception], ...],
     ) -> None:
         self._engine = engine
         self._name = name
+        self._schema = schema
         self._is_busy = is_busy
         self._faults: tuple[type[Exception], ...] = (SQLAlchemyError, TimeoutError, msgspec.MsgspecError, *faults)
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, alone among all writers. Committed at its end or, where it raises, not at all."""
+    async def writing(self, *, alone: bool = True) -> AsyncIterator[AsyncConnection]:
+        """A transaction, alone among all writers. Committed at its end or, where it raises, not at all.
+
+        If it need not be `alone`, it may write beside others, where the database can do that.
+        """
         with self._told():
-            async with self._engine.connect() as connection:
+            async with self._engine.execution_options(alone=alone).connect() as connection:
                 yield connection
                 await self._commit(connection)
 
@@ -55,21 +64,28 @@ class SqlDatabase:
     async def migrate(self) -> None:
         """Bring the schema up to date. Raises `Failed` for that of a newer program."""
         async with self.reading() as connection:
-            if await connection.run_sync(_is_up_to_date):
+            if await connection.run_sync(self._is_up_to_date):
                 return
         from release.adapters.migrations import upgrade  # most starts find the schema up to date without alembic
 
         async with _upgrading, self.writing() as connection:
-            if not await connection.run_sync(_is_up_to_date):  # by another program that started at the same time
-                await connection.run_sync(upgrade)
+            if not await connection.run_sync(self._is_up_to_date):  # by another that started at the same time
+                await connection.run_sync(upgrade, self._schema)
+
+    def _is_up_to_date(self, connection: Connection) -> bool:
+        versions = self._schema.version_table
+        if not inspect(connection).has_table(versions):
+            return False
+        version: str | None = connection.scalar(select(column("version_num")).select_from(table(versions)))
+        return version == self._schema.version
 
     async def _commit(self, connection: AsyncConnection) -> None:
         try:
             await connection.commit()
         except self._faults as error:
             raise Failed(
-                f"the control database {self._name} failed while a change was being committed: {_cause(error)}."
-                " The change may be made or not: look before you try again"
+                f"the {self._schema.owner} {self._name} failed while a change was being committed:"
+                f" {_cause(error)}. The change may be made or not: look before you try again"
             ) from None
 
     @contextmanager
@@ -80,19 +96,19 @@ class SqlDatabase:
         except self._faults as error:
             if isinstance(error, DBAPIError) and self._is_busy(error.orig):
                 raise Unanswered(
-                    f"the control database {self._name} is busy: another writer has held it for {BUSY_SECONDS}"
+                    f"the {self._schema.owner} {self._name} is busy: another writer has held it for {BUSY_SECONDS}"
                     " seconds. Try again"
                 ) from None
-            raise broken(self._name, _cause(error)) from None
+            raise broken(self._schema, self._name, _cause(error)) from None
 
 
 @asynccontextmanager
 async def opened(
-    engine: AsyncEngine, name: str, is_busy: IsBusy, faults: tuple[type[Exception], ...] = ()
+    engine: AsyncEngine, name: str, schema: Schema, is_busy: IsBusy, faults: tuple[type[Exception], ...] = ()
 ) -> AsyncIterator[SqlDatabase]:
     """The engine's database. Its connections are closed at the end."""
     try:
-        yield SqlDatabase(engine, name, is_busy, faults)
+        yield SqlDatabase(engine, name, schema, is_busy, faults)
     finally:
         await engine.dispose()
 
@@ -102,19 +118,14 @@ def is_reading(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get("reading", False))
 
 
-def broken(name: str, cause: str) -> Unanswered:
+def is_alone(connection: Connection) -> bool:
+    """Whether no other writer may be beside the transaction that begins."""
+    return bool(connection.get_execution_options().get("alone", True))
+
+
+def broken(schema: Schema, name: str, cause: str) -> Unanswered:
     """The fault of a database that does not work."""
-    return Unanswered(
-        f"the control database {name} does not work: {cause}."
-        " Origins go on serving the last snapshot; mend the database or restore a backup"
-    )
-
-
-def _is_up_to_date(connection: Connection) -> bool:
-    if not inspect(connection).has_table("alembic_version"):
-        return False
-    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return version == schema.VERSION
+    return Unanswered(f"the {schema.owner} {name} does not work: {cause}. {schema.remedy}")
 
 
 def _cause(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""SQLite: the ledger in one file, in WAL mode and synced at each commit."""
+"""SQLite: a database in one file, in WAL mode and synced at each commit."""
 
 import contextlib
 import sqlite3
@@ -13,25 +13,26 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bundles.core.errors import Failed
 from release.adapters.sql_database import BUSY_SECONDS, SqlDatabase, broken, is_reading, opened
+from release.adapters.sql_schema import Schema
 
 
 @asynccontextmanager
-async def open_sqlite(file: Path) -> AsyncIterator[SqlDatabase]:
-    """The database in this file, made if it is not there."""
+async def open_sqlite(file: Path, schema: Schema) -> AsyncIterator[SqlDatabase]:
+    """The database in this file, made if it is not there, with this schema."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Failed(f"can't make {file.parent}: {error.strerror}") from None
-    await anyio.to_thread.run_sync(_check_readable, file)
+    await anyio.to_thread.run_sync(_check_readable, file, schema)
     engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(file)))
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
-    async with opened(engine, str(file), _is_busy) as database:
+    async with opened(engine, str(file), schema, _is_busy) as database:
         await database.migrate()
         yield database
 
 
-def _check_readable(file: Path) -> None:
+def _check_readable(file: Path, schema: Schema) -> None:
     """Raise `Failed` for a file that SQLite can't open or read.
 
     The driver would find that out too, but its thread then outlives the event loop at times, and complains.
@@ -40,7 +41,7 @@ def _check_readable(file: Path) -> None:
         with contextlib.closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
-        raise broken(str(file), str(error)) from None
+        raise broken(schema, str(file), str(error)) from None
 
 
 def _prepare(connection: DBAPIConnection, _record: object) -> None:

@@ -11,7 +11,8 @@ from bundles.core.names import Product
 from bundles.core.version import Range, Version
 from headrace import wiring
 from release.adapters import schema
-from release.adapters.migrations import newest_schema
+from release.adapters.migrations import newest_step
+from release.adapters.sql_schema import CONTROL
 from release.advance import advance
 from release.blocks import clear_block, list_blocks, set_block
 from release.change import Author, Control
@@ -285,7 +286,7 @@ async def test_a_database_of_a_newer_program_is_left_alone(data: Path) -> None:
 
 @pytest.mark.usefixtures("control")
 async def test_the_schema_that_is_written_is_the_newest_migration(data: Path) -> None:
-    assert newest_schema() == schema.VERSION
+    assert newest_step(CONTROL) == CONTROL.version
     engine = sa.create_engine(f"sqlite:///{data / 'control.db'}")
     found = sa.inspect(engine)
     for table in schema.metadata.sorted_tables:

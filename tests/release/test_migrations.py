@@ -8,18 +8,17 @@ from pathlib import Path
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bundles.core.names import Product
 from bundles.core.version import Range, Version
 from headrace import wiring
-from release.adapters import migrations, schema
-from release.adapters.migrations import newest_schema
+from release.adapters import schema
+from release.adapters.migrations import newest_step, upgrade
 from release.adapters.postgresql_database import open_postgresql
 from release.adapters.sql_database import SqlDatabase
+from release.adapters.sql_schema import CONTROL
 from release.adapters.sqlite_database import open_sqlite
 from release.core.audit import open_row
 from release.core.names import PRODUCTION, STABLE, Tenant
@@ -81,8 +80,8 @@ OLDER = sorted(WRITTEN)
 
 
 def test_every_earlier_schema_is_tried() -> None:
-    steps = sorted(file.stem[:4] for file in (Path(migrations.__file__).parent / "versions").glob("0*.py"))
-    assert steps == [*OLDER, newest_schema()]
+    steps = sorted(file.stem[:4] for file in CONTROL.steps.glob("0*.py"))
+    assert steps == [*OLDER, newest_step(CONTROL)]
 
 
 @pytest.mark.parametrize("version", OLDER)
@@ -102,7 +101,7 @@ async def test_the_schema_that_is_come_to_is_the_one_that_is_written(
     await write_database(database, version)
     async with wiring.ledger(tmp_path, database):
         pass
-    opened = open_postgresql(database) if "://" in database else open_sqlite(Path(database))
+    opened = open_postgresql(database) if "://" in database else open_sqlite(Path(database), CONTROL)
     written = [schema.metadata, schema.snapshot_metadata] if "://" in database else [schema.metadata]
     tables = {table.name: table for metadata in written for table in metadata.sorted_tables}
     async with opened as found:
@@ -154,14 +153,7 @@ async def write_database(database: str, version: str) -> None:
     else:
         engine = create_async_engine(f"sqlite+aiosqlite:///{database}")
     async with engine.begin() as connection:
-        await connection.run_sync(_upgrade_to, version)
+        await connection.run_sync(upgrade, CONTROL, version)
         for statement in [*WRITTEN[version], *([] if "://" in database else _AS_BYTES)]:
             await connection.exec_driver_sql(statement)
     await engine.dispose()
-
-
-def _upgrade_to(connection: sa.Connection, version: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.attributes["connection"] = connection
-    command.upgrade(config, version)

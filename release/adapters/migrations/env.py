@@ -2,7 +2,6 @@
 
 from alembic import context
 
-from release.adapters.schema import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+attributes = context.config.attributes
+context.configure(connection=attributes["connection"], version_table=attributes["version_table"])
 context.run_migrations()

@@ -18,6 +18,7 @@ from bundles.adapters.disk_store import DiskStore
 from bundles.core.digest import digest_of
 from bundles.core.trust import KeyRing, TrustedKey
 from release.adapters.sql_ledger import SqlLedger
+from release.adapters.sql_schema import CONTROL
 from release.adapters.sqlite_database import open_sqlite
 from release.advance import advance
 from release.change import Control
@@ -93,7 +94,7 @@ class Ground:
         self.trace.now = end
 
     async def _open(self) -> None:
-        database = await self._stack.enter_async_context(open_sqlite(self._folder / "control.db"))
+        database = await self._stack.enter_async_context(open_sqlite(self._folder / "control.db", CONTROL))
         self.ledger = SteppedLedger(self.turns, SqlLedger(database), self.history)
         self.control = Control(
             ledger=self.ledger,

@@ -18,6 +18,7 @@ from bundles.core.version import Version
 from bundles.cores import Cores
 from bundles.order import Order, Publisher
 from bundles.publish import publish
+from release.adapters.sql_schema import CONTROL
 from release.adapters.sqlite_database import open_sqlite
 from tests.release.model.system import without_logs
 from tests.support.cli import write_build
@@ -66,7 +67,7 @@ def run_seeds(seeds: Iterable[int]) -> Iterator[tuple[int, bytes]]:
 async def _make_template(folder: Path) -> Path:
     """A control database without any change, and a store with builds."""
     template = folder / "template"
-    async with open_sqlite(template / "control.db"):
+    async with open_sqlite(template / "control.db", CONTROL):
         pass
     publisher = Publisher(DiskStore(template / "store"), KEY, TRUSTED, Cores())
     for product, versions in BUILDS.items():
