@@ -29,6 +29,15 @@ SnapshotDatabase = Annotated[
         help="The control database: of postgresql://… the snapshots are read, else the data folder's.",
     ),
 ]
+HealthDatabase = Annotated[
+    str | None,
+    typer.Option(
+        "--health-database",
+        envvar="HEADRACE_HEALTH_DATABASE",
+        metavar="URL|FILE",
+        help="Where beacons are counted: postgresql://… or a SQLite file. Else health.db in the data folder.",
+    ),
+]
 
 SigningKey = Annotated[
     Path | None,

@@ -3,6 +3,7 @@
 keys/       the signing key, the trusted public keys, and the builders whose attestations are believed
 store/      builds: blobs and manifests, unless HEADRACE_STORE names a place in S3
 control.db  the control plane's ledger (SQLite), unless another database is named
+health.db   what SDKs have reported (SQLite), unless another database is named (see health_wiring)
 snapshots/  the routing table as a sealed root and its shards, for origins to follow, unless in PostgreSQL
 origin/     the origin's own copies: of the last snapshot it verified, and of builds in use; its reload socket
 """
@@ -165,18 +166,18 @@ def check_database(database: str | None) -> None:
         database_name(database)
 
 
-def is_postgresql(database: str | None) -> TypeGuard[str]:
-    """Whether the control database is PostgreSQL. Raises `Invalid` for a URL of anything else, and for what was
+def is_postgresql(database: str | None, owner: str = "control database") -> TypeGuard[str]:
+    """Whether the owner's database is PostgreSQL. Raises `Invalid` for a URL of anything else, and for what was
     meant as one: as a file's name it would begin an empty database, with the password in its name.
     """
     scheme, is_url, _ = (database or "").partition("://")
     if not is_url and _MEANT_AS_URL.search(database or ""):
         raise Invalid(
-            "the control database's name looks like a URL or parameters of PostgreSQL's (it is not shown, since it"
-            " may hold a password): write postgresql://USER@HOST:PORT/NAME"
+            f"the {owner}'s name looks like a URL or parameters of PostgreSQL's (it is not shown, since it may"
+            " hold a password): write postgresql://USER@HOST:PORT/NAME"
         )
     if is_url and scheme not in ("postgresql", "postgres"):
-        raise Invalid(f"{scheme!r} is no kind of control database: name postgresql://… or a SQLite file")
+        raise Invalid(f"{scheme!r} is no kind of {owner}: name postgresql://… or a SQLite file")
     return bool(is_url)
 
 

@@ -281,7 +281,7 @@ class Health(Protocol):
     ) -> Mapping[Tenant, Counts]:
         """What each tenant has reported of all builds but this one, from `since` until before `until`, in all.
 
-        Where only coarser counts are left, `since` is that of the whole hour that it is in.
+        Where only coarser counts are left, `since` is that of the whole minute or hour that it is in.
         """
         ...
 

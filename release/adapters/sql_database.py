@@ -26,7 +26,8 @@ class SqlDatabase:
     """An engine that begins transactions as its kind of database needs it.
 
     `name` is for messages and holds no secret. `schema` is what it has come to after `migrate`. `is_busy` knows
-    the driver's error for who waited too long, and `faults` are what the driver raises that SQLAlchemy lets through.
+    the driver's error for who waited too long, and `faults` are what the driver raises that SQLAlchemy lets
+    through.
     """
 
     def __init__(

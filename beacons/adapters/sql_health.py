@@ -1,0 +1,74 @@
+"""What SDKs have reported, read from a SQL database."""
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import ColumnElement, and_, func, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from beacons.adapters.database import Database
+from beacons.adapters.schema import COUNTED, counts, kept
+from beacons.core.spans import Span, spans
+from bundles.core.names import Product
+from bundles.core.version import Version
+from release.core.counts import SLOT_SECONDS, Counts, Slot
+from release.core.names import Environment, Tenant
+
+_NUMBERS = tuple(counts.c[name] for name in COUNTED)
+
+
+class SqlHealth:
+    """What SDKs have reported."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def slots(
+        self, product: Product, environment: Environment, builds: Collection[Version], since: Slot, until: Slot
+    ) -> Mapping[Slot, Mapping[Version, Mapping[Tenant, Counts]]]:
+        """What was reported of these builds in each slot from `since` until before `until`."""
+        span = Span(SLOT_SECONDS, since * SLOT_SECONDS, until * SLOT_SECONDS)
+        query = select(counts.c.start, counts.c.version, counts.c.tenant, *_NUMBERS).where(
+            _within(product, environment, span), counts.c.version.in_(builds)
+        )
+        found: dict[Slot, dict[Version, dict[Tenant, Counts]]] = {}
+        async with self._database.reading() as connection:
+            for start, version, tenant, *numbers in await connection.execute(query):
+                builds_found = found.setdefault(Slot(start // SLOT_SECONDS), {})
+                builds_found.setdefault(version, {})[tenant] = Counts(*numbers)
+        return found
+
+    async def history(
+        self, product: Product, environment: Environment, but: Version, since: Slot, until: Slot
+    ) -> Mapping[Tenant, Counts]:
+        """What each tenant has reported of all builds but this one, from `since` until before `until`, in all."""
+        async with self._database.reading() as connection:
+            whole = spans(since * SLOT_SECONDS, until * SLOT_SECONDS, await _kept(connection))
+            if not whole:
+                return {}
+            parts = (
+                select(counts.c.tenant, *_NUMBERS).where(
+                    _within(product, environment, span), counts.c.version != but
+                )
+                for span in whole
+            )
+            every = union_all(*parts).subquery()
+            # Sums of integers are of a wider type in PostgreSQL.
+            sums = (func.sum(every.c[name]).cast(counts.c[name].type) for name in COUNTED)
+            rows = await connection.execute(select(every.c.tenant, *sums).group_by(every.c.tenant))
+            return {tenant: Counts(*numbers) for tenant, *numbers in rows}
+
+
+def _within(product: Product, environment: Environment, span: Span) -> ColumnElement[bool]:
+    return and_(
+        counts.c.width == span.width,
+        counts.c.product == product,
+        counts.c.environment == environment,
+        counts.c.start >= span.start,
+        counts.c.start < span.end,
+    )
+
+
+async def _kept(connection: AsyncConnection) -> Mapping[int, int]:
+    """Since when the counts of each width are all there."""
+    rows = await connection.execute(select(kept.c.width, kept.c.since))
+    return {row.width: row.since for row in rows}

@@ -1,0 +1,70 @@
+"""What is promised of beacons that are counted, whatever database they are in."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from beacons.core.beacon import Beacon, Outcome
+from bundles.core.names import Product
+from bundles.core.version import Version
+from headrace.health_wiring import HealthStore, health_store
+from release.core.counts import Counts, Slot
+from release.core.names import PRODUCTION, Environment, Tenant
+
+pytestmark = pytest.mark.anyio
+
+SDK, ONE, TWO = Product("sdk"), Version("1.0.0"), Version("1.1.0")
+ACME, GLOBEX = Tenant("acme"), Tenant("globex")
+SLOT = Slot(170_000_000)
+
+
+def beacon(
+    number: int, tenant: Tenant = ACME, outcome: Outcome = Outcome.LOADED, version: Version = ONE
+) -> Beacon:
+    """One installation's report."""
+    return Beacon(SDK, version, tenant, PRODUCTION, number.to_bytes(16), outcome)
+
+
+@pytest.fixture
+async def store(database: str, tmp_path: Path) -> AsyncIterator[HealthStore]:
+    """The health database of each kind, empty."""
+    async with health_store(tmp_path, database) as opened:
+        yield opened
+
+
+async def test_beacons_are_counted_by_slot_build_and_tenant(store: HealthStore) -> None:
+    assert await store.counting.add([], SLOT) == 0
+    first = [beacon(1), beacon(2, outcome=Outcome.ERRORED), beacon(3, GLOBEX, Outcome.RENDER_DROPPED)]
+    assert await store.counting.add(first, SLOT) == 3
+    assert await store.counting.add([beacon(4), beacon(5, version=TWO)], SLOT) == 2
+    assert await store.counting.add([beacon(6, outcome=Outcome.INTEGRITY_FAILED)], Slot(SLOT + 1)) == 1
+    found = await store.health.slots(SDK, PRODUCTION, {ONE, TWO}, SLOT, Slot(SLOT + 2))
+    assert found == {
+        SLOT: {ONE: {ACME: Counts(3, 1, 0, 0), GLOBEX: Counts(1, 0, 1, 0)}, TWO: {ACME: Counts(1)}},
+        SLOT + 1: {ONE: {ACME: Counts(1, 0, 0, 1)}},
+    }
+    assert await store.health.slots(SDK, PRODUCTION, {TWO}, Slot(SLOT + 1), Slot(SLOT + 9)) == {}
+    assert await store.health.slots(SDK, PRODUCTION, (), SLOT, Slot(SLOT + 9)) == {}
+    assert await store.health.slots(SDK, Environment("staging"), {ONE}, SLOT, Slot(SLOT + 9)) == {}
+
+
+async def test_of_an_installation_the_first_beacon_counts(store: HealthStore) -> None:
+    twice = [beacon(1), beacon(1, outcome=Outcome.ERRORED), beacon(1, GLOBEX), beacon(1, version=TWO)]
+    assert await store.counting.add(twice, SLOT) == 3
+    assert await store.counting.add([beacon(1, outcome=Outcome.ERRORED), beacon(2)], Slot(SLOT + 1)) == 1
+    assert await store.counting.add(twice, Slot(SLOT + 2)) == 0
+    assert await store.health.slots(SDK, PRODUCTION, {ONE, TWO}, SLOT, Slot(SLOT + 9)) == {
+        SLOT: {ONE: {ACME: Counts(1), GLOBEX: Counts(1)}, TWO: {ACME: Counts(1)}},
+        SLOT + 1: {ONE: {ACME: Counts(1)}},
+    }
+
+
+async def test_the_history_is_of_all_builds_but_one_and_of_no_other_time(store: HealthStore) -> None:
+    for number, slot in enumerate(range(SLOT, SLOT + 800, 7)):
+        await store.counting.add([beacon(number), beacon(number, version=TWO)], Slot(slot))
+    for since, until in ((SLOT, SLOT + 800), (SLOT + 5, SLOT + 431), (SLOT + 8, SLOT + 9), (SLOT + 9, SLOT + 9)):
+        there = len([slot for slot in range(SLOT, SLOT + 800, 7) if since <= slot < until])
+        for but in (ONE, TWO):
+            found = await store.health.history(SDK, PRODUCTION, but, Slot(since), Slot(until))
+            assert found == ({ACME: Counts(there)} if there else {})
