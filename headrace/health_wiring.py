@@ -40,7 +40,8 @@ def check_health_database(named: str | None) -> None:
 async def health_store(data: Path, named: str | None) -> AsyncIterator[HealthStore]:
     """The health database, made and brought up to date by its first use.
 
-    That fails where the database is away, as any later use does, and nothing else. Raises `Invalid` for a URL of anything else.
+    That fails where the database is away, as any later use does, and nothing else. Raises `Invalid` for a URL of
+    anything else.
     """
     from beacons.adapters.sql_counting import SqlCounting  # SQLAlchemy is slow to load, and few verbs need it
     from beacons.adapters.sql_health import SqlHealth
