@@ -1,10 +1,14 @@
-"""What the collection of beacons needs from outside: a place for counts, and a clock."""
+"""What the collection of beacons needs from outside: a place for counts and errors, and a clock."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from beacons.core.beacon import Beacon
+from beacons.core.groups import ErrorGroup
+from bundles.core.names import Product
+from bundles.core.version import Version
 from release.core.counts import Slot
+from release.core.names import Environment
 
 
 class Counting(Protocol):
@@ -15,6 +19,14 @@ class Counting(Protocol):
 
         Of an installation the first beacon counts, whoever received it, within the last quarter of an hour.
         """
+        ...
+
+
+class ErrorGroups(Protocol):
+    """The errors that builds' installations have reported. Failing surroundings raise `Failed`."""
+
+    async def groups(self, product: Product, version: Version, environment: Environment) -> Sequence[ErrorGroup]:
+        """A build's groups in an environment, those of most units first: at most `MAX_GROUPS`, and `OTHER`."""
         ...
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beacons.ports import Counting
+from beacons.ports import Counting, ErrorGroups
 from headrace.wiring import is_postgresql
 from release.ports import Health
 
@@ -26,6 +26,7 @@ class HealthStore:
 
     counting: Counting
     health: Health
+    errors: ErrorGroups
 
 
 def check_health_database(named: str | None) -> None:
@@ -44,12 +45,15 @@ async def health_store(data: Path, named: str | None) -> AsyncIterator[HealthSto
     anything else.
     """
     from beacons.adapters.sql_counting import SqlCounting  # SQLAlchemy is slow to load, and few verbs need it
+    from beacons.adapters.sql_error_groups import SqlErrorGroups
     from beacons.adapters.sql_health import SqlHealth
     from release.adapters.late_database import LateDatabase
 
     check_health_database(named)
     async with LateDatabase(lambda: _opening(data, named)) as database:
-        yield HealthStore(counting=SqlCounting(database), health=SqlHealth(database))
+        yield HealthStore(
+            counting=SqlCounting(database), health=SqlHealth(database), errors=SqlErrorGroups(database)
+        )
 
 
 def _opening(data: Path, named: str | None) -> "AbstractAsyncContextManager[SqlDatabase]":

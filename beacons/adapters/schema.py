@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
 
 VERSION = "0001"
 """The newest step in `migrations`; written here too, so that most starts need not load alembic."""
@@ -39,4 +39,18 @@ installations = Table(
     Column("id", LargeBinary, primary_key=True),
     Column("slot", BigInteger, nullable=False, index=True),
     sqlite_with_rowid=False,
+)
+error_groups = Table(
+    "error_groups",
+    metadata,
+    Column("product", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("fingerprint", String, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("frames", Text, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
 )

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from beacons.adapters.database import Database, upsert
 from beacons.adapters.schema import COUNTED, counts, installations
+from beacons.adapters.sql_error_groups import add_errors
 from beacons.core.beacon import Beacon
 from beacons.core.spans import WIDTHS, floor
 from beacons.core.tally import CountKey, installation_id, tally
@@ -31,7 +32,9 @@ class SqlCounting:
         async with self._database.writing(alone=False) as connection:
             new = await _keep_new(connection, sorted(found), slot)
             if new:
-                await _add_counts(connection, tally(found[each] for each in new), slot)
+                counted = [found[each] for each in sorted(new)]
+                await _add_counts(connection, tally(counted), slot)
+                await add_errors(connection, counted, slot)
         return len(new)
 
 

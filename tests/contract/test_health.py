@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from beacons.core.beacon import Beacon, Outcome
-from bundles.core.names import Product
+from beacons.core.beacon import Beacon, FirstError, Frame, Outcome
+from beacons.core.groups import MAX_GROUPS, OTHER, ErrorGroup, fingerprint
+from bundles.core.names import ArtifactPath, Product
 from bundles.core.version import Version
 from headrace.health_wiring import HealthStore, health_store
 from release.core.counts import Counts, Slot
@@ -68,3 +69,39 @@ async def test_the_history_is_of_all_builds_but_one_and_of_no_other_time(store: 
         for but in (ONE, TWO):
             found = await store.health.history(SDK, PRODUCTION, but, Slot(since), Slot(until))
             assert found == ({ACME: Counts(there)} if there else {})
+
+
+def erred(number: int, error: FirstError, version: Version = ONE) -> Beacon:
+    """One installation's report of an error."""
+    return Beacon(SDK, version, ACME, PRODUCTION, number.to_bytes(16), Outcome.ERRORED, error)
+
+
+async def test_errors_are_grouped_by_kind_message_and_place(store: HealthStore) -> None:
+    frames = (Frame(ArtifactPath("sdk.js"), 1, 2, "caf\u00e9"), Frame(ArtifactPath("lib/a.js"), 3, 4, ""))
+    first = FirstError("TypeError", "x of \u2603", frames)
+    others = [FirstError("TypeError", "x of \u2603", frames[1:]), FirstError("Error", "x of \u2603", frames)]
+    await store.counting.add([erred(1, others[0]), beacon(9, outcome=Outcome.ERRORED)], Slot(SLOT + 2))
+    await store.counting.add([erred(2, first), erred(3, first), erred(3, first), erred(4, others[1])], SLOT)
+    await store.counting.add([erred(5, first), erred(6, others[0]), erred(7, first, TWO)], Slot(SLOT + 1))
+    await store.counting.add([erred(5, first)], Slot(SLOT + 9))
+    zero = SLOT * 10
+    assert await store.errors.groups(SDK, ONE, PRODUCTION) == [
+        ErrorGroup(fingerprint(first), "TypeError", "x of \u2603", frames, zero, zero + 10, 3),
+        ErrorGroup(fingerprint(others[0]), "TypeError", "x of \u2603", frames[1:], zero + 10, zero + 20, 2),
+        ErrorGroup(fingerprint(others[1]), "Error", "x of \u2603", frames, zero, zero, 1),
+    ]
+    assert [each.units for each in await store.errors.groups(SDK, TWO, PRODUCTION)] == [1]
+    assert await store.errors.groups(SDK, ONE, Environment("staging")) == []
+
+
+async def test_what_errs_in_too_many_ways_is_one_group(store: HealthStore) -> None:
+    errors = [FirstError("Error", f"{number}", ()) for number in range(MAX_GROUPS + 5)]
+    await store.counting.add([erred(number, error) for number, error in enumerate(errors[:150])], SLOT)
+    await store.counting.add([erred(number, error) for number, error in enumerate(errors, 1000)], SLOT)
+    found = {each.fingerprint: each for each in await store.errors.groups(SDK, ONE, PRODUCTION)}
+    assert len(found) == MAX_GROUPS + 1
+    assert (found[OTHER].units, found[OTHER].message, found[OTHER].frames) == (5, "", ())
+    assert {found[fingerprint(error)].units for error in errors[:150]} == {2}
+    assert sum(each.units for each in found.values()) == 150 + len(errors)
+    await store.counting.add([erred(1, errors[0], TWO)], SLOT)
+    assert [each.message for each in await store.errors.groups(SDK, TWO, PRODUCTION)] == ["0"]

@@ -1,4 +1,4 @@
-"""Counts, since when they are kept, and the installations that have been counted."""
+"""Counts, since when they are kept, the installations that have been counted, and groups of their errors."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,4 +33,13 @@ def upgrade() -> None:
         sa.Column("id", sa.LargeBinary, primary_key=True),
         sa.Column("slot", sa.BigInteger, nullable=False, index=True),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "error_groups",
+        *(
+            sa.Column(name, sa.String, primary_key=True)
+            for name in ("product", "version", "environment", "fingerprint")
+        ),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("kind", "message", "frames")),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("first_seen", "last_seen", "units")),
     )
