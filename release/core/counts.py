@@ -26,6 +26,15 @@ class Counts(msgspec.Struct, frozen=True):
         if min(failed) < 0 or sum(failed) > self.units:
             raise Invalid(f"of {self.units} units {failed} can't have failed")
 
+    def plus(self, more: "Counts") -> "Counts":
+        """Both together."""
+        return Counts(
+            self.units + more.units,
+            self.errored + more.errored,
+            self.render_dropped + more.render_dropped,
+            self.integrity_failed + more.integrity_failed,
+        )
+
 
 def slot_of(seconds: float) -> Slot:
     """The slot that a time is in, in seconds since the epoch."""

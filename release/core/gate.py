@@ -9,7 +9,6 @@ report. One process runs through all stages of a rollout: to begin anew at each 
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 
 import msgspec
 
@@ -75,11 +74,11 @@ class Evidence(msgspec.Struct, frozen=True):
     stable_units: float = 0.0
     stable_errors: float = 0.0
     worse: Gains = NOTHING
-    worse_by_fold: Mapping[int, Gains] = MappingProxyType({})
+    worse_by_fold: Mapping[int, Gains] = {}
     no_worse: Gains = NOTHING
-    no_worse_by_fold: Mapping[int, Gains] = MappingProxyType({})
+    no_worse_by_fold: Mapping[int, Gains] = {}
     limit: float = 0.0
-    limit_by_fold: Mapping[int, float] = MappingProxyType({})
+    limit_by_fold: Mapping[int, float] = {}
     missing: Gains = NOTHING
 
 
@@ -127,8 +126,8 @@ def observe(evidence: Evidence, rule: GateRule, stretch: Stretch, expected_odds:
     )
 
 
-def judge(evidence: Evidence, rule: GateRule) -> Judgement:
-    """What the evidence comes to."""
+def judge(evidence: Evidence, rule: GateRule, rate: str = "error rate") -> Judgement:
+    """What the evidence comes to. `rate` is what it is of, for the reason."""
     log_e, log_limit = log_e_value(evidence.worse), -math.log(rule.alpha * _ERRORS_PART)
 
     def judgement(verdict: Verdict, reason: str, units_needed: int | None = None) -> Judgement:
@@ -136,20 +135,18 @@ def judge(evidence: Evidence, rule: GateRule) -> Judgement:
 
     if evidence.limit >= -math.log(rule.alpha * _LIMIT_PART):
         if evidence.limit - max(evidence.limit_by_fold.values()) >= _GUARD:
-            return judgement(Verdict.ABORT, f"its error rate is above the limit of {rule.most:.2%}")
-        return judgement(
-            Verdict.HOLD, f"its error rate is above the limit of {rule.most:.2%} with few tenants only"
-        )
+            return judgement(Verdict.ABORT, f"its {rate} is above the limit of {rule.most:.2%}")
+        return judgement(Verdict.HOLD, f"its {rate} is above the limit of {rule.most:.2%} with few tenants only")
     if log_e_value(evidence.missing) >= -math.log(rule.alpha * _MISSING_PART):
         return judgement(Verdict.ABORT, "most of the reports that were to be expected are missing")
     if log_e >= log_limit:
         if _least_without_one(evidence.worse, evidence.worse_by_fold) >= _GUARD:
-            return judgement(Verdict.ABORT, "its error rate is above the stable build's")
-        return judgement(Verdict.HOLD, "its error rate is above the stable build's with few tenants only")
+            return judgement(Verdict.ABORT, f"its {rate} is above the stable build's")
+        return judgement(Verdict.HOLD, f"its {rate} is above the stable build's with few tenants only")
     if _is_no_worse(evidence, rule):
-        return judgement(Verdict.PROMOTE, f"its error rate is not above the stable build's by {rule.margin:.0%}")
+        return judgement(Verdict.PROMOTE, f"its {rate} is not above the stable build's by {rule.margin:.0%}")
     if rule.usual is not None and evidence.limit <= math.log(rule.beta / (1 - rule.alpha * _LIMIT_PART)):
-        return judgement(Verdict.PROMOTE, f"its error rate is not above {rule.most:.2%}")
+        return judgement(Verdict.PROMOTE, f"its {rate} is not above {rule.most:.2%}")
     return judgement(Verdict.HOLD, "there are too few reports to tell", _units_needed(evidence, rule))
 
 
