@@ -1,6 +1,6 @@
 """Verify: re-read every byte of a build, and name each variant that is not what its manifest says."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio.to_thread
 import msgspec
@@ -19,11 +19,15 @@ Progress = Callable[[ArtifactPath], None]
 
 
 class Damage(msgspec.Struct, frozen=True):
-    """A variant that is damaged, by its encoding's name, and what is wrong with it."""
+    """A variant that is damaged, by its encoding's name, and what is wrong with it.
+
+    It is not certain where the store can't be read: that may be well again.
+    """
 
     path: ArtifactPath
     encoding: str
     fault: str
+    is_certain: bool = True
 
 
 async def verify(store: BuildReader, manifest: Manifest, progress: Progress) -> list[Damage]:
@@ -35,15 +39,23 @@ async def verify(store: BuildReader, manifest: Manifest, progress: Progress) -> 
     damages = []
     for artifact in manifest.artifacts:
         for variant in artifact.variants:
-            fault = await _variant_fault(store, artifact, variant)
-            if fault is not None:
-                damages.append(Damage(artifact.path, variant.encoding, fault))
+            found = await _damage(artifact.path, variant.encoding, _variant_fault(store, artifact, variant))
+            if found is not None:
+                damages.append(found)
         for delta in artifact.deltas:
-            fault = await _delta_fault(store, artifact, delta)
-            if fault is not None:
-                damages.append(Damage(artifact.path, "dcz", f"against {delta.base}: {fault}"))
+            found = await _damage(artifact.path, "dcz", _delta_fault(store, artifact, delta))
+            if found is not None:
+                damages.append(msgspec.structs.replace(found, fault=f"against {delta.base}: {found.fault}"))
         progress(artifact.path)
     return damages
+
+
+async def _damage(path: ArtifactPath, encoding: str, looking: Awaitable[str | None]) -> Damage | None:
+    try:
+        fault = await looking
+    except Failed as error:
+        return Damage(path, encoding, str(error), is_certain=False)
+    return None if fault is None else Damage(path, encoding, fault)
 
 
 async def _variant_fault(store: BuildReader, artifact: Artifact, variant: Variant) -> str | None:
@@ -54,10 +66,7 @@ async def _variant_fault(store: BuildReader, artifact: Artifact, variant: Varian
 
 
 async def _delta_fault(store: BuildReader, artifact: Artifact, delta: Delta) -> str | None:
-    try:
-        dictionary = await read_whole(store, delta.dictionary)
-    except Failed as error:
-        return str(error)
+    dictionary = await read_whole(store, delta.dictionary)
     if dictionary is None:
         return f"its dictionary {delta.dictionary} is missing or damaged"
 
@@ -74,8 +83,6 @@ async def _fault(
         body = await read_stored(store, stored)
     except BlobMissing:
         return f"its blob {stored.digest} is missing"
-    except Failed as error:
-        return str(error)
     if len(body) != stored.size:
         return f"its blob {stored.digest} is not of {stored.size} bytes"
     return await anyio.to_thread.run_sync(_content_fault, artifact, stored, body, decoded)

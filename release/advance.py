@@ -6,15 +6,12 @@ import msgspec
 
 from bundles.core.errors import Refused
 from bundles.core.names import Product
-from release.change import Author, Control
+from release.change import CONTROLLER, Author, Control
 from release.core.commands import Begin, Promote
 from release.core.names import Channel
 from release.core.routing import RoutingTable
 from release.ports import Leadership
 from release.rollouts import ChannelAt, command_channel
-
-CONTROLLER = "controller"
-"""The actor of what it does by itself."""
 
 _BAKED = Author(actor=CONTROLLER, reason="bake time has passed")
 _SCHEDULED = Author(actor=CONTROLLER, reason="its time has come")

@@ -29,6 +29,8 @@ MAX_KEY_LENGTH = 200
 KEY_SECONDS = 24 * 3600
 """How long an idempotency key is kept."""
 GLASS_BROKEN = "break-glass"
+CONTROLLER = "controller"
+"""The actor of what the controller does by itself."""
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from headrace.channel_view import draw_channel, view_channel
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import show
 from headrace.times import format_time
-from release.advance import CONTROLLER, Advanced, advance
-from release.change import Control
+from release.advance import Advanced, advance
+from release.change import CONTROLLER, Control
 from release.core.freeze import CalendarEnd
 from release.core.routing import Pin
 from release.core.snapshot import Root

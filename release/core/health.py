@@ -5,6 +5,7 @@ to its end, under the rule that was in force when it began: to change the rule o
 again.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
@@ -207,9 +208,7 @@ def why_held(watch: Watch, now: int) -> str | None:
     """Why the gate lets the candidate not go on at this time; None where it does."""
     since = now - watch.looked * SLOT_SECONDS
     if since > STALE_SECONDS:
-        return (
-            f"its gate has not looked for {since} seconds: see that a controller and the health database work"
-        )
+        return f"its gate has not looked for {since} seconds: see that a controller and the health database work"
     judgement = judge_watch(watch)
     if judgement.verdict is Verdict.PROMOTE:
         return None
@@ -218,6 +217,22 @@ def why_held(watch: Watch, now: int) -> str | None:
     slots = slots_needed(watch, judgement)
     when = "" if slots is None else f", in about {slots * SLOT_SECONDS // 60 + 1} min at the present pace"
     return f"{judgement.reason}: about {judgement.units_needed} more units are needed{when}"
+
+
+def summary(watch: Watch, judgement: Judgement) -> str:
+    """A judgement in a line, with the figures that it is made from."""
+    errors = watch.of(Metric.ERRORS)
+    e_value, limit = math.exp(min(judgement.log_e, 700)), math.exp(judgement.log_limit)
+    ours = _share(errors.candidate_errors, errors.candidate_units)
+    theirs = _share(errors.stable_errors, errors.stable_units)
+    return (
+        f"{judgement.reason} (e-value {e_value:.3g}, taken back at {limit:.3g}; errors: candidate {ours},"
+        f" stable build {theirs})"
+    )
+
+
+def _share(errors: float, units: float) -> str:
+    return f"{errors:.0f} of {units:.0f}" + (f" ({errors / units:.2%})" if units else "")
 
 
 def _rule(rule: GateRule, metric: Metric) -> GateRule:

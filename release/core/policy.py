@@ -7,6 +7,7 @@ import msgspec
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from release.core.freeze import Freeze
+from release.core.health import HealthRule
 from release.core.names import Channel
 from release.core.pins import PinRule
 from release.core.plan import DEFAULT_STAGES, Plan, parse_duration, parse_plan
@@ -54,15 +55,16 @@ class ApprovalRule(Scoped, frozen=True, kw_only=True):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """All rules. Of rollout and pin rules the first that matches counts, of others each."""
+    """All rules. Of rollout, pin and gate rules the first that matches counts, of others each."""
 
     rollout: tuple[RolloutRule, ...] = ()
     freeze: tuple[Freeze, ...] = ()
     pins: tuple[PinRule, ...] = ()
     approval: tuple[ApprovalRule, ...] = ()
+    gate: tuple[HealthRule, ...] = ()
 
     def __post_init__(self) -> None:
-        for rules in (self.rollout, self.freeze, self.pins, self.approval):
+        for rules in (self.rollout, self.freeze, self.pins, self.approval, self.gate):
             if len(rules) > MAX_RULES:
                 raise ValueError(f"a policy has at most {MAX_RULES} rules of a kind")
 

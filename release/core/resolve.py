@@ -4,7 +4,7 @@ What is the same for all who ask is prepared once for each channel of a table (`
 is left for a request is a look-up, a hash and a comparison.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -182,6 +182,14 @@ def first_reached(
         if reach.reason(asker.tenant, asker.environment, bucket, known, opted_in) is not None:
             return place
     return len(plan.stages)
+
+
+def reached_at(plan: Plan, place: int, salt: str, known: Known) -> Callable[[Tenant], bool]:
+    """Whether the stage in this place reaches a tenant in production that has no pin."""
+    reach = _reach(plan, place)
+    return lambda tenant: (
+        reach.reason(tenant, PRODUCTION, bucket_of(salt, tenant), known, opted_in=False) is not None
+    )
 
 
 def _pinned(routes: ProductRoutes, pin: Pin, now: int) -> tuple[Version | None, Passed | None]:

@@ -15,7 +15,8 @@ class Circumstances(msgspec.Struct, frozen=True):
     """What decides beside the channel itself: the time in seconds since the epoch, and who asks.
 
     `frozen` says which freeze holds and until when; None where there is none. With `needs_approval` a second
-    person must let a candidate out of staging. `revision` is the one that the command makes.
+    person must let a candidate out of staging. `held` says why the rollout's health gate lets it not go on.
+    `revision` is the one that the command makes.
     """
 
     now: int
@@ -23,6 +24,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     actor: str = ""
     frozen: str | None = None
     needs_approval: bool = False
+    held: str | None = None
     revision: int = 0
 
 
@@ -106,6 +108,11 @@ def _promote(state: ChannelState, command: Promote, around: Circumstances) -> Ch
         raise Refused(
             f"the rollout of {rollout.candidate} waits for an approval: someone else than {rollout.author} gives"
             " it with `headrace rollout approve`"
+        )
+    if around.held is not None:
+        raise Refused(
+            f"the health gate holds the rollout of {rollout.candidate} at {rollout.stage}: {around.held}. After"
+            " its longest hold a --reason goes past it; in an emergency, --break-glass with a reason does"
         )
     following = _following(rollout, command.to)
     if following == len(rollout.plan.stages):

@@ -1,0 +1,111 @@
+"""Whose reports a rollout's gate goes by: tenants that were chosen by the plan, not by themselves."""
+
+from collections.abc import Mapping
+
+from bundles.core.names import Product
+from release.change import Control
+from release.core.counts import SLOT_SECONDS, Slot
+from release.core.health import (
+    WARM_UP_SECONDS,
+    Baseline,
+    Side,
+    Watch,
+    Who,
+    baseline_of,
+    expected_odds,
+)
+from release.core.names import PRODUCTION, Tenant
+from release.core.resolve import reached_at
+from release.core.routing import ChannelState, Rollout, pin_name
+from release.core.targeting import Attributes, Targeting
+from release.ports import TENANTS, Health
+
+_HOUR = 3600 // SLOT_SECONDS
+_AGO = (7 * 24 * _HOUR, 24 * _HOUR)
+"""At such times tenants were as awake as they are now: a week ago, or else a day."""
+
+
+class Audience:
+    """The tenants of one rollout. What follows from its stage and the ledger's revision is worked out once."""
+
+    def __init__(self, control: Control, health: Health, product: Product, rollout: Rollout) -> None:
+        self._control = control
+        self._health = health
+        self._product = product
+        self._candidate = rollout.candidate
+        self._baseline: Baseline | None = None
+        self._usual: dict[int, dict[Tenant, int]] = {}
+        self._odds: dict[tuple[int, int, int], float] = {}
+        self._revision: int | None = None
+        self._pinned: frozenset[str] = frozenset()
+        self._known: Mapping[Tenant, Attributes] = {}
+
+    async def at(self, revision: int, rollout: Rollout) -> None:
+        """Look at who has a pin and what is known of tenants, unless nothing was changed since the last look."""
+        if revision == self._revision:
+            return
+        async with self._control.ledger.transaction() as transaction:
+            self._pinned = frozenset(await transaction.pins(self._product))
+            if rollout.plan.targeting != Targeting():
+                known = await transaction.documents(TENANTS)
+                self._known = {Tenant(tenant): about for tenant, about in known.items()}
+        self._revision = revision
+        self._odds.clear()
+
+    def sides(self, state: ChannelState, rollout: Rollout) -> tuple[Side, Side]:
+        """The candidate's tenants as the present stage has them, and the stable build's."""
+        is_reached = self._reached(rollout, rollout.stage_index)
+        return (
+            Side(rollout.candidate, lambda tenant: self._is_counted(tenant) and is_reached(tenant)),
+            Side(state.stable, self._is_counted),
+        )
+
+    async def baseline(self, watch: Watch) -> Baseline:
+        """What tenants usually report, from before the rollout."""
+        if self._baseline is None:
+            since = Slot(watch.begun - watch.baseline_seconds // SLOT_SECONDS)
+            history = await self._health.history(self._product, PRODUCTION, self._candidate, since, watch.begun)
+            self._baseline = baseline_of(history)
+        return self._baseline
+
+    async def odds(self, slots: range, rollout: Rollout) -> dict[Slot, float]:
+        """Of each slot, the odds that a unit is the candidate's, by what tenants reported at such a time before.
+
+        A stage is expected to be seen only once edges and pages have had time to follow it.
+        """
+        found = {}
+        for number in slots:
+            slot = Slot(number)
+            warm = slot * SLOT_SECONDS >= rollout.stage_since + WARM_UP_SECONDS
+            found[slot] = await self._odds_at(slot, rollout, rollout.stage_index - (not warm))
+        return found
+
+    async def _odds_at(self, slot: Slot, rollout: Rollout, place: int) -> float:
+        if place < 0:
+            return 0.0
+        key = slot // _HOUR, place, rollout.stage_index
+        if key not in self._odds:
+            usual = await self._usual_at(slot // _HOUR)
+            self._odds[key] = expected_odds(usual, self._reached(rollout, place), self._is_counted)
+        return self._odds[key]
+
+    async def _usual_at(self, hour: int) -> dict[Tenant, int]:
+        """How many units each tenant had in the same hour before."""
+        if hour not in self._usual:
+            units: dict[Tenant, int] = {}
+            for ago in _AGO:
+                since = Slot(hour * _HOUR - ago)
+                until = Slot(since + _HOUR)
+                history = await self._health.history(self._product, PRODUCTION, self._candidate, since, until)
+                units = {tenant: counts.units for tenant, counts in history.items()}
+                if units:
+                    break
+            self._usual = {hour: units}
+        return self._usual[hour]
+
+    def _reached(self, rollout: Rollout, place: int) -> Who:
+        return reached_at(rollout.plan, place, rollout.salt, self._known)
+
+    def _is_counted(self, tenant: Tenant) -> bool:
+        """Who has a pin has chosen for itself, be it a build or candidates: it is not compared with others."""
+        return pin_name(tenant, PRODUCTION) not in self._pinned

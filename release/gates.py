@@ -1,0 +1,176 @@
+"""Health gates: look at what SDKs report of each live rollout, and take candidates back that do harm."""
+
+import msgspec
+import structlog
+
+from bundles.core.errors import HeadraceError, Refused
+from bundles.core.names import Product
+from bundles.core.version import Version
+from bundles.load import load_build
+from bundles.verify import verify
+from release.audience import Audience
+from release.change import CONTROLLER, Author, Control
+from release.core.commands import Abort
+from release.core.counts import Slot, slot_of
+from release.core.gate import Judgement, Verdict
+from release.core.health import SETTLE_SECONDS, Rows, Side, Watch, judge_watch, see, summary
+from release.core.names import PRODUCTION, Channel
+from release.core.plan import StageKind
+from release.core.routing import MAX_REASON_LENGTH, ChannelState, Rollout
+from release.policies import policy_in_force
+from release.ports import Health
+from release.rollouts import ChannelAt, command_channel
+from release.watches import WATCHES, begun_watch, watch_name, watch_of
+
+_log = structlog.get_logger()
+
+_MOST_SLOTS = 720
+_VERIFY_EVERY_SECONDS = 300
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What a gate concluded at a look; `aborted` is the channel after the candidate was taken back for it."""
+
+    product: Product
+    channel: Channel
+    candidate: Version
+    judgement: Judgement
+    aborted: ChannelAt | None = None
+
+
+class _Gate:
+    """The gate of one live rollout."""
+
+    def __init__(
+        self, control: Control, health: Health, product: Product, channel: Channel, rollout: Rollout
+    ) -> None:
+        self.identity = rollout.identity
+        self._control = control
+        self._health = health
+        self._product = product
+        self._channel = channel
+        self._audience = Audience(control, health, product, rollout)
+        self._looked: Slot | None = None
+        self._verified_at: int | None = None
+
+    async def look(self, state: ChannelState, rollout: Rollout, revision: int) -> Looked | None:
+        """Count what has come in since the last look; None where there is no gate, or nothing new to see."""
+        until = slot_of(self._control.clock.now() - SETTLE_SECONDS)
+        if self._looked is not None and until <= self._looked:
+            return None
+        async with self._control.ledger.transaction() as transaction:
+            policy = await policy_in_force(transaction)
+            watch = await begun_watch(transaction, policy, self._product, self._channel, rollout)
+        if watch is None:
+            return None
+        if judge_watch(watch).verdict is not Verdict.ABORT:
+            watch, fault = await self._see(watch, state, rollout, revision, until)
+            if not await self._keep(watch, rollout):
+                return None
+            if fault is not None:
+                return await self._abort(rollout, judge_watch(watch), f"its bytes are damaged: {fault}")
+        judgement = judge_watch(watch)
+        if judgement.verdict is Verdict.ABORT:
+            return await self._abort(rollout, judgement, summary(watch, judgement))
+        self._looked = watch.looked
+        return Looked(self._product, self._channel, rollout.candidate, judgement)
+
+    async def _see(
+        self, watch: Watch, state: ChannelState, rollout: Rollout, revision: int, until: Slot
+    ) -> tuple[Watch, str | None]:
+        """The watch after the slots that have come in, and what of the candidate's bytes is damaged, if any."""
+        until = Slot(min(until, watch.through + _MOST_SLOTS))
+        builds = {rollout.candidate} if state.stable is None else {rollout.candidate, state.stable}
+        await self._audience.at(revision, rollout)
+        candidate, stable = self._audience.sides(state, rollout)
+        slots = await self._health.slots(self._product, PRODUCTION, builds, watch.through, until)
+        new = [rows for slot, rows in slots.items() if slot >= watch.looked]
+        fault = await self._fault(rollout, reports_damage=any(_reports_damage(candidate, rows) for rows in new))
+        odds = await self._audience.odds(range(watch.through, until), rollout)
+        baseline = await self._audience.baseline(watch)
+        return see(watch, slots, until, candidate, stable, baseline, odds.__getitem__), fault
+
+    async def _fault(self, rollout: Rollout, *, reports_damage: bool) -> str | None:
+        """What is wrong with the candidate's bytes in the store, looked at once, and when pages report damage.
+
+        That pages report it is no proof: proxies and extensions alter scripts, and anyone can send a beacon.
+        """
+        now = self._control.clock.now()
+        if self._verified_at is not None and not (
+            reports_damage and now - self._verified_at >= _VERIFY_EVERY_SECONDS
+        ):
+            return None
+        manifest = await load_build(self._control.builds, self._control.trusted, self._product, rollout.candidate)
+        if manifest is None:
+            return "its manifest is gone"
+        damages = await verify(self._control.builds, manifest, lambda _: None)
+        self._verified_at = now
+        return next((f"{each.path} ({each.encoding}): {each.fault}" for each in damages if each.is_certain), None)
+
+    async def _keep(self, watch: Watch, rollout: Rollout) -> bool:
+        """Save the watch; False where the rollout has ended, or another controller has seen as much."""
+        async with self._control.ledger.transaction() as transaction:
+            state = await transaction.channel(self._product, self._channel)
+            if state is None or state.rollout is None or state.rollout.identity != self.identity:
+                return False
+            kept = await watch_of(transaction, self._product, self._channel, rollout)
+            if kept is not None and kept.looked >= watch.looked:
+                self._looked = kept.looked
+                return False
+            await transaction.save_document(WATCHES, watch_name(self._product, self._channel), watch)
+        return True
+
+    async def _abort(self, rollout: Rollout, judgement: Judgement, why: str) -> Looked:
+        author = Author(CONTROLLER, f"health gate: {why}"[:MAX_REASON_LENGTH])
+        at = await command_channel(self._control, self._product, self._channel, Abort(of=self.identity), author)
+        return Looked(self._product, self._channel, rollout.candidate, judgement, at)
+
+
+class Gatekeeper:
+    """The gates of all live rollouts. What was worked out for one is remembered until it ends."""
+
+    def __init__(self, control: Control, health: Health) -> None:
+        self._control = control
+        self._health = health
+        self._gates: dict[tuple[Product, Channel], _Gate] = {}
+
+    async def look(self) -> list[Looked]:
+        """Look at each rollout that has left staging, also while it is paused: tenants have its candidate.
+
+        Where one gate can't look, the others do; it is logged, and tried again at the next look.
+        """
+        table = await self._control.overview.look(self._control.ledger)
+        found, live = [], set()
+        for product, routes in table.products.items():
+            for channel, state in routes.channels.items():
+                rollout = state.rollout
+                if (
+                    rollout is None
+                    or rollout.stage.kind is StageKind.STAGING
+                    or rollout.candidate in routes.blocks
+                ):
+                    continue
+                live.add((product, channel))
+                gate = self._gate(product, channel, rollout)
+                try:
+                    looked = await gate.look(state, rollout, table.revision)
+                except Refused:
+                    continue  # a person ended the rollout first
+                except HeadraceError as error:
+                    _log.error("gate can't look", product=product, channel=channel, why=str(error))
+                    continue
+                if looked is not None:
+                    found.append(looked)
+        self._gates = {key: gate for key, gate in self._gates.items() if key in live}
+        return found
+
+    def _gate(self, product: Product, channel: Channel, rollout: Rollout) -> _Gate:
+        gate = self._gates.get((product, channel))
+        if gate is None or gate.identity != rollout.identity:
+            gate = _Gate(self._control, self._health, product, channel, rollout)
+            self._gates[product, channel] = gate
+        return gate
+
+
+def _reports_damage(candidate: Side, rows: Rows) -> bool:
+    return any(counts.integrity_failed for counts in candidate.counts(rows).values())

@@ -1,0 +1,54 @@
+"""Where a rollout's gate keeps what it knows, and what that says of going on."""
+
+from bundles.core.names import Product
+from release.core.health import HealthRule, Watch, begin_watch, why_held
+from release.core.names import Channel
+from release.core.plan import StageKind
+from release.core.policy import Policy, first_for
+from release.core.routing import Rollout
+from release.ports import Kind, Transaction
+
+WATCHES = Kind("watch", Watch)
+
+
+def watch_name(product: Product, channel: Channel) -> str:
+    """What a channel's watch is kept by: that of its rollout, or of its last one."""
+    return f"{product} {channel}"
+
+
+async def watch_of(transaction: Transaction, product: Product, channel: Channel, rollout: Rollout) -> Watch | None:
+    """What the gate of this rollout knows; None before its first look, and where there is no gate."""
+    watch = await transaction.document(WATCHES, watch_name(product, channel))
+    return watch if watch is not None and watch.rollout == rollout.identity else None
+
+
+async def begun_watch(
+    transaction: Transaction, policy: Policy, product: Product, channel: Channel, rollout: Rollout
+) -> Watch | None:
+    """The same, or a new one by the policy in force; None where there is no gate."""
+    watch = await watch_of(transaction, product, channel, rollout)
+    if watch is not None:
+        return watch
+    rule: HealthRule | None = first_for(policy.gate, product, channel)
+    return None if rule is None else begin_watch(rollout.identity, rule, rollout.stage_since)
+
+
+async def why_gate_holds(
+    transaction: Transaction, policy: Policy, product: Product, channel: Channel, rollout: Rollout, now: int
+) -> str | None:
+    """Why the rollout's gate lets its candidate not go on at this time; None where it does, or there is none.
+
+    Nothing is known of a candidate in staging: smoke tests are its gate.
+    """
+    if rollout.stage.kind is StageKind.STAGING:
+        return None
+    watch = await begun_watch(transaction, policy, product, channel, rollout)
+    return None if watch is None else why_held(watch, now)
+
+
+async def may_go_on_unproven(
+    transaction: Transaction, product: Product, channel: Channel, rollout: Rollout, now: int
+) -> bool:
+    """True where the gate could not tell for as long as its rule lets it, and a person may."""
+    watch = await watch_of(transaction, product, channel, rollout)
+    return watch is not None and now - rollout.stage_since >= watch.longest_hold_seconds
