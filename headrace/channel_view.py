@@ -1,18 +1,16 @@
 """A channel as its users see it: in JSON, and as a few lines of text."""
 
-from collections.abc import Mapping
-
 import msgspec
 from rich.console import Console
 
 from bundles.core.names import Product
 from bundles.core.version import Version
+from headrace.gate_view import GateView, draw_gate, view_gate
 from headrace.smoke_view import SmokeTestView, draw_tests, view_tests
 from headrace.times import format_time
 from release.core.names import Channel, Tenant
 from release.core.plan import Plan, Stage
 from release.core.routing import Progress, Rollout, Scheduled
-from release.core.smoke import SmokeOutcome
 from release.rollouts import ChannelAt
 
 
@@ -25,7 +23,10 @@ class StageView(msgspec.Struct, frozen=True):
 
 
 class RolloutView(msgspec.Struct, frozen=True):
-    """A live rollout. `stage` counts from 0; times are RFC 3339 in UTC."""
+    """A live rollout. `stage` counts from 0; times are RFC 3339 in UTC.
+
+    `gate` is what its health gate knows, null before its first look; `held` says why that holds the rollout.
+    """
 
     candidate: Version
     author: str
@@ -39,6 +40,8 @@ class RolloutView(msgspec.Struct, frozen=True):
     stage_since: str
     promoted_at: str | None
     smoke_tests: tuple[SmokeTestView, ...]
+    gate: GateView | None
+    held: str | None
 
 
 class ScheduledView(msgspec.Struct, frozen=True):
@@ -77,7 +80,7 @@ def view_channel(product: Product, channel: Channel, at: ChannelAt) -> ChannelVi
         revision=at.revision,
         stable=state.stable,
         earlier=state.history[-2::-1],
-        rollout=None if state.rollout is None else _view_rollout(state.rollout, at.smoke),
+        rollout=None if state.rollout is None else _view_rollout(state.rollout, at),
         scheduled=None if state.scheduled is None else _view_scheduled(state.scheduled),
         frozen=at.frozen,
         waits_for_approval=at.waits_for_approval,
@@ -85,7 +88,7 @@ def view_channel(product: Product, channel: Channel, at: ChannelAt) -> ChannelVi
     )
 
 
-def _view_rollout(rollout: Rollout, smoke: Mapping[str, SmokeOutcome]) -> RolloutView:
+def _view_rollout(rollout: Rollout, at: ChannelAt) -> RolloutView:
     return RolloutView(
         candidate=rollout.candidate,
         author=rollout.author,
@@ -98,7 +101,9 @@ def _view_rollout(rollout: Rollout, smoke: Mapping[str, SmokeOutcome]) -> Rollou
         last=_view_last(rollout.plan),
         stage_since=format_time(rollout.stage_since),
         promoted_at=None if rollout.bakes_until is None else format_time(rollout.bakes_until),
-        smoke_tests=view_tests(rollout.plan.smoke_tests, smoke),
+        smoke_tests=view_tests(rollout.plan.smoke_tests, at.smoke),
+        gate=None if at.watch is None else view_gate(at.watch),
+        held=at.held,
     )
 
 
@@ -152,3 +157,7 @@ def _draw_rollout(console: Console, rollout: RolloutView) -> None:
     if rollout.promoted_at is not None:
         console.print(f"promoted by the controller at {rollout.promoted_at}")
     draw_tests(console, rollout.smoke_tests)
+    if rollout.gate is not None:
+        draw_gate(console, rollout.gate)
+    if rollout.held is not None:
+        console.print(f"held by its gate: {rollout.held}")

@@ -10,6 +10,7 @@ from bundles.core.names import Product
 from release.change import CONTROLLER, Author, Begin, Control, Subject, refuse_retired
 from release.core.audit import document_at
 from release.core.commands import Command, Promote, Schedule, Start
+from release.core.health import Watch
 from release.core.names import Channel
 from release.core.policy import Policy
 from release.core.routing import ChannelState, Rollout
@@ -18,7 +19,7 @@ from release.core.transition import Circumstances, transition
 from release.policies import calendar_warnings, frozen_words, policy_in_force
 from release.ports import Transaction
 from release.smoke import bind_to_proven, smoke_of
-from release.watches import may_go_on_unproven, why_gate_holds
+from release.watches import may_go_on_unproven, watch_of, why_gate_holds
 
 
 class ChannelAt(msgspec.Struct, frozen=True):
@@ -26,6 +27,7 @@ class ChannelAt(msgspec.Struct, frozen=True):
 
     `frozen` says which freeze does; `needs_approval` is true for a channel of two people; `smoke` is what last
     came of each smoke test of its live rollout. `warnings` are of freezes whose calendars must be read anew.
+    `watch` is what the rollout's gate knows, and `held` why that lets its candidate not go on.
     """
 
     revision: int
@@ -34,6 +36,8 @@ class ChannelAt(msgspec.Struct, frozen=True):
     needs_approval: bool = False
     smoke: Mapping[str, SmokeOutcome] = {}
     warnings: tuple[str, ...] = ()
+    watch: Watch | None = None
+    held: str | None = None
 
     @property
     def waits_for_approval(self) -> bool:
@@ -150,9 +154,13 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
         revision = await transaction.revision()
         policy = await policy_in_force(transaction)
         smoke = await smoke_of(transaction, product, channel, state)
+        now = control.clock.now()
+        watch = held = None
+        if state is not None and state.rollout is not None:
+            watch = await watch_of(transaction, product, channel, state.rollout)
+            held = await why_gate_holds(transaction, policy, product, channel, state.rollout, now)
     if state is None:
         raise await _unknown_channel(control, product, channel)
-    now = control.clock.now()
     return ChannelAt(
         revision=revision,
         state=state,
@@ -160,6 +168,8 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
         needs_approval=policy.needs_approval(product, channel),
         smoke=smoke,
         warnings=calendar_warnings(policy, product, channel, now),
+        watch=watch,
+        held=held,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from release.core.reports import FOLDS, Side, Stretch
+from release.core.reports import FOLDS, Fold, Side, Stretch
 
 USUAL_RATE = 0.001
 
@@ -47,8 +47,8 @@ def poisson(chance: random.Random, mean: float) -> int:
 def _side(chance: random.Random, units: float, rate: float) -> Side:
     """Each error is some other tenant's."""
     errors = poisson(chance, units * rate)
-    by_fold: dict[int, float] = {}
+    by_fold: dict[Fold, float] = {}
     for _ in range(errors):
-        fold = chance.randrange(FOLDS)
+        fold = Fold(str(chance.randrange(FOLDS)))
         by_fold[fold] = by_fold.get(fold, 0.0) + 1.0
     return Side(units, float(errors), units, by_fold)

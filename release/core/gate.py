@@ -14,7 +14,7 @@ import msgspec
 
 from bundles.core.errors import Invalid
 from release.core.evidence import NOTHING, Gains, Question, add, is_higher, is_lower, log_e_value, without
-from release.core.reports import Side, Stretch
+from release.core.reports import Fold, Side, Stretch
 
 # Each test's part of alpha. The first is to see a broken build soon; the others need less, for what they see is
 # gross.
@@ -74,11 +74,11 @@ class Evidence(msgspec.Struct, frozen=True):
     stable_units: float = 0.0
     stable_errors: float = 0.0
     worse: Gains = NOTHING
-    worse_by_fold: Mapping[int, Gains] = {}
+    worse_by_fold: Mapping[Fold, Gains] = {}
     no_worse: Gains = NOTHING
-    no_worse_by_fold: Mapping[int, Gains] = {}
+    no_worse_by_fold: Mapping[Fold, Gains] = {}
     limit: float = 0.0
-    limit_by_fold: Mapping[int, float] = {}
+    limit_by_fold: Mapping[Fold, float] = {}
     missing: Gains = NOTHING
 
 
@@ -150,7 +150,7 @@ def judge(evidence: Evidence, rule: GateRule, rate: str = "error rate") -> Judge
     return judgement(Verdict.HOLD, "there are too few reports to tell", _units_needed(evidence, rule))
 
 
-def _asked(question: Question, stretch: Stretch) -> tuple[Gains, dict[int, Gains]]:
+def _asked(question: Question, stretch: Stretch) -> tuple[Gains, dict[Fold, Gains]]:
     """What is gained on a question, and each fold's part of it; nothing where only one build was in use."""
     ours, theirs = stretch.candidate, stretch.stable
     if not ours.exposure or not theirs.exposure:
@@ -163,7 +163,7 @@ def _asked(question: Question, stretch: Stretch) -> tuple[Gains, dict[int, Gains
     return bets.gains(ours.errors, ours.errors + theirs.errors), by_fold
 
 
-def _added(by_fold: Mapping[int, Gains], more: Mapping[int, Gains]) -> Mapping[int, Gains]:
+def _added(by_fold: Mapping[Fold, Gains], more: Mapping[Fold, Gains]) -> Mapping[Fold, Gains]:
     return {**by_fold, **{fold: add(by_fold.get(fold, NOTHING), gains) for fold, gains in more.items()}}
 
 
@@ -174,12 +174,12 @@ def _limit_gain(rule: GateRule, units: float, errors: float) -> float:
     return errors * math.log(rule.most / rule.usual) + (units - errors) * well
 
 
-def _limit_by_fold(by_fold: Mapping[int, float], rule: GateRule, ours: Side) -> Mapping[int, float]:
+def _limit_by_fold(by_fold: Mapping[Fold, float], rule: GateRule, ours: Side) -> Mapping[Fold, float]:
     more = {fold: _limit_gain(rule, errors, errors) for fold, errors in ours.errors_by_fold.items()}
     return {**by_fold, **{fold: by_fold.get(fold, 0.0) + gain for fold, gain in more.items()}}
 
 
-def _least_without_one(gains: Gains, by_fold: Mapping[int, Gains]) -> float:
+def _least_without_one(gains: Gains, by_fold: Mapping[Fold, Gains]) -> float:
     return min((log_e_value(without(gains, part)) for part in by_fold.values()), default=log_e_value(gains))
 
 

@@ -8,6 +8,7 @@ again.
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from statistics import NormalDist
 
 import msgspec
 
@@ -229,6 +230,16 @@ def summary(watch: Watch, judgement: Judgement) -> str:
         f"{judgement.reason} (e-value {e_value:.3g}, taken back at {limit:.3g}; errors: candidate {ours},"
         f" stable build {theirs})"
     )
+
+
+def interval(errors: float, units: float) -> tuple[float, float]:
+    """Within which bounds a rate is with 95% confidence (Wilson, 1927); it is for people, and decides nothing."""
+    if not units:
+        return 0.0, 1.0
+    z, rate = NormalDist().inv_cdf(0.975), errors / units
+    middle = rate + z * z / (2 * units)
+    spread = z * math.sqrt(rate * (1 - rate) / units + z * z / (4 * units * units))
+    return max(0.0, (middle - spread) / (1 + z * z / units)), min(1.0, (middle + spread) / (1 + z * z / units))
 
 
 def _share(errors: float, units: float) -> str:

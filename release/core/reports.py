@@ -3,12 +3,15 @@
 import hashlib
 import math
 from collections.abc import Mapping
+from typing import NewType
 
 import msgspec
 
 from bundles.core.errors import Invalid
 from release.core.names import Tenant
 
+Fold = NewType("Fold", str)
+"""A fold's number, as a JSON document's key can be."""
 FOLDS = 64
 """Tenants are dealt into so many folds, and what is concluded must hold without any one of them."""
 MOST_SHARE = 0.1
@@ -43,7 +46,7 @@ class Side(msgspec.Struct, frozen=True):
     units: float
     errors: float
     exposure: float
-    errors_by_fold: Mapping[int, float]
+    errors_by_fold: Mapping[Fold, float]
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -53,9 +56,10 @@ class Stretch(msgspec.Struct, frozen=True):
     stable: Side
 
 
-def fold_of(tenant: Tenant) -> int:
+def fold_of(tenant: Tenant) -> Fold:
     """The tenant's fold, always the same; unlike its bucket it has nothing to do with who gets what."""
-    return hashlib.blake2b(tenant.encode(), digest_size=1, person=b"headrace fold").digest()[0] % FOLDS
+    digest = hashlib.blake2b(tenant.encode(), digest_size=1, person=b"headrace fold").digest()
+    return Fold(str(digest[0] % FOLDS))
 
 
 def relative_rates(history: Mapping[Tenant, Report]) -> dict[Tenant, float]:
@@ -84,7 +88,7 @@ def weigh(reports: Mapping[Tenant, Report], rates: Mapping[Tenant, float]) -> Si
     """
     limit = max(LEAST_UNITS, _most_units([report.units for report in reports.values()]))
     units = errors = exposure = 0.0
-    by_fold: dict[int, float] = {}
+    by_fold: dict[Fold, float] = {}
     for tenant, report in reports.items():
         weight = min(1.0, limit / report.units) if report.units else 0.0
         units += weight * report.units
