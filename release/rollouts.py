@@ -13,7 +13,7 @@ from release.core.commands import Command, Promote, Schedule, Start
 from release.core.health import Watch
 from release.core.names import Channel
 from release.core.policy import Policy
-from release.core.routing import ChannelState, Rollout
+from release.core.routing import ChannelState
 from release.core.smoke import SmokeOutcome, check_entries
 from release.core.transition import Circumstances, transition
 from release.policies import calendar_warnings, frozen_words, policy_in_force
@@ -102,7 +102,7 @@ async def _circumstances(
         actor=author.actor,
         frozen=None if author.breaks_glass else frozen_words(policy, product, channel, now),
         needs_approval=policy.needs_approval(product, channel) and not author.breaks_glass,
-        held=await _why_held(transaction, policy, product, channel, state.rollout, author, now),
+        held=await _why_held(transaction, policy, product, channel, state, author, now),
         revision=await transaction.revision() + 1,
     )
 
@@ -112,17 +112,17 @@ async def _why_held(
     policy: Policy,
     product: Product,
     channel: Channel,
-    rollout: Rollout | None,
+    state: ChannelState,
     author: Author,
     now: int,
 ) -> str | None:
     """Why the rollout's gate lets its candidate not go on; None also for a person who may go past it."""
-    if rollout is None or author.breaks_glass:
+    if state.rollout is None or author.breaks_glass:
         return None
-    why = await why_gate_holds(transaction, policy, product, channel, rollout, now)
+    why = await why_gate_holds(transaction, policy, product, channel, state, now)
     if why is None or author.actor == CONTROLLER or not author.reason:
         return why
-    return None if await may_go_on_unproven(transaction, product, channel, rollout, now) else why
+    return None if await may_go_on_unproven(transaction, product, channel, state.rollout, now) else why
 
 
 def _without_salt(command: Command) -> Command:
@@ -158,7 +158,7 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
         watch = held = None
         if state is not None and state.rollout is not None:
             watch = await watch_of(transaction, product, channel, state.rollout)
-            held = await why_gate_holds(transaction, policy, product, channel, state.rollout, now)
+            held = await why_gate_holds(transaction, policy, product, channel, state, now)
     if state is None:
         raise await _unknown_channel(control, product, channel)
     return ChannelAt(

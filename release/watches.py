@@ -5,7 +5,7 @@ from release.core.health import HealthRule, Watch, begin_watch, why_held
 from release.core.names import Channel
 from release.core.plan import StageKind
 from release.core.policy import Policy, first_for
-from release.core.routing import Rollout
+from release.core.routing import ChannelState, Rollout
 from release.ports import Kind, Transaction
 
 WATCHES = Kind("watch", Watch)
@@ -34,13 +34,15 @@ async def begun_watch(
 
 
 async def why_gate_holds(
-    transaction: Transaction, policy: Policy, product: Product, channel: Channel, rollout: Rollout, now: int
+    transaction: Transaction, policy: Policy, product: Product, channel: Channel, state: ChannelState, now: int
 ) -> str | None:
     """Why the rollout's gate lets its candidate not go on at this time; None where it does, or there is none.
 
-    Nothing is known of a candidate in staging: smoke tests are its gate.
+    Nothing is known of a candidate in staging: smoke tests are its gate. A channel's first build has no stable
+    build to be compared with.
     """
-    if rollout.stage.kind is StageKind.STAGING:
+    rollout = state.rollout
+    if rollout is None or rollout.stage.kind is StageKind.STAGING or state.stable is None:
         return None
     watch = await begun_watch(transaction, policy, product, channel, rollout)
     return None if watch is None else why_held(watch, now)

@@ -1,6 +1,7 @@
 """`headrace controller`."""
 
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,18 +13,23 @@ from bundles.core.errors import HeadraceError
 from bundles.core.names import Product
 from headrace import wiring
 from headrace.channel_view import draw_channel, view_channel
-from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
+from headrace.gate_task import watch_gates
+from headrace.health_wiring import health_store
+from headrace.options import DEFAULT_DATA, AsJson, Data, Database, HealthDatabase, example
 from headrace.terminal import show
 from headrace.times import format_time
 from release.advance import Advanced, advance
 from release.change import CONTROLLER, Control
 from release.core.freeze import CalendarEnd
+from release.core.names import Channel
 from release.core.routing import Pin
 from release.core.snapshot import Root
+from release.gates import Gatekeeper
 from release.near_limits import near_limits
 from release.pins import pins_ending
 from release.policies import calendars_to_renew
 from release.ports import Leadership
+from release.rollouts import ChannelAt
 from release.smoke import SmokeRun, SmokeRunners, due_runs, run_smoke_test
 
 app = typer.Typer(add_completion=False)
@@ -40,23 +46,27 @@ def controller(
     ] = 1.0,
     data: Data = DEFAULT_DATA,
     database: Database = None,
+    health_database: HealthDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the release controller: begins what is scheduled, runs smoke tests that have not run, promotes what has
-    baked, mends the snapshot.
+    baked, takes back what the health gate finds to do harm, mends the snapshot.
 
     Of several on one database one does so, and the others stand by. Each step is told on stdout, with --json as a
     JSON document.
     """
-    anyio.run(_run, data, database, interval, as_json)
+    anyio.run(_run, data, database, health_database, interval, as_json)
     _log.info("controller stopped")
 
 
-async def _run(data: Path, database: str | None, interval: float, as_json: bool) -> None:
+async def _run(
+    data: Path, database: str | None, health_database: str | None, interval: float, as_json: bool
+) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with (
             wiring.control(data, database) as control,
             wiring.leadership(data, database) as leadership,
+            health_store(data, health_database) as reports,
             anyio.create_task_group() as group,
         ):
             _log.info("controller running", data=str(data))
@@ -64,6 +74,8 @@ async def _run(data: Path, database: str | None, interval: float, as_json: bool)
             group.start_soon(_tick, control, told, interval, as_json)
             group.start_soon(_warn, control, told, interval)
             group.start_soon(_run_smoke_tests, control, told, wiring.smoke_runners(control), interval)
+            gatekeeper = Gatekeeper(control, reports.health)
+            group.start_soon(watch_gates, gatekeeper, told, interval, partial(_tell_step, as_json, "aborted"))
             async for _ in signals:
                 group.cancel_scope.cancel()
 
@@ -185,7 +197,10 @@ class _Limits:
 
 
 def _tell(advanced: Advanced, as_json: bool) -> None:
-    at = advanced.at
-    _log.info(advanced.step, product=advanced.product, channel=advanced.channel, revision=at.revision)
-    view = view_channel(advanced.product, advanced.channel, at)
+    _tell_step(as_json, advanced.step, advanced.product, advanced.channel, advanced.at)
+
+
+def _tell_step(as_json: bool, step: str, product: Product, channel: Channel, at: ChannelAt) -> None:
+    _log.info(step, product=product, channel=channel, revision=at.revision)
+    view = view_channel(product, channel, at)
     show(view, as_json, lambda console: draw_channel(console, view))

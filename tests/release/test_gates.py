@@ -1,0 +1,314 @@
+"""The controller's health gates, on a real ledger, a real store and a real health database."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from beacons.core.beacon import Outcome
+from bundles.core.errors import Refused
+from bundles.core.version import Version
+from headrace.health_wiring import HealthStore, health_store
+from release.advance import advance
+from release.change import CONTROLLER, Author, Control
+from release.core.audit import Entry, open_row
+from release.core.bucket import BasisPoints, bucket_of, cohort_size
+from release.core.commands import Command, Pause, Promote, Rollback, Start
+from release.core.counts import SLOT_SECONDS, slot_of
+from release.core.gate import Verdict
+from release.core.health import SETTLE_SECONDS, STALE_SECONDS, HealthRule, Metric
+from release.core.names import PRODUCTION, STABLE, Tenant
+from release.core.plan import parse_plan
+from release.core.policy import Policy
+from release.core.resolve import resolve_tenant
+from release.core.routing import Pin, PinKey
+from release.gates import Gatekeeper, Looked
+from release.pins import set_pin
+from release.policies import apply_policy
+from release.rollouts import ChannelAt, command_channel, read_channel
+from tests.release.conftest import BUILDS, SDK
+from tests.support.reports import ERRORED, LOADED, Outcomes, report
+
+pytestmark = pytest.mark.anyio
+
+OLD, NEW, _ = BUILDS
+ALICE = Author("alice")
+TENANTS = [Tenant(f"tenant-{number}") for number in range(200)]
+BEGUN = 1_800_000_000
+DAY = 24 * 3600
+
+
+@pytest.fixture
+async def reports(data: Path) -> AsyncIterator[HealthStore]:
+    async with health_store(data, None) as opened:
+        yield opened
+
+
+class MovingClock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+
+    def now(self) -> int:
+        return self.seconds
+
+
+class World:
+    """A rollout at its first stage of 25%, with a gate; time goes on slot by slot."""
+
+    def __init__(self, control: Control, reports: HealthStore) -> None:
+        self.clock = MovingClock(BEGUN)
+        self.control = msgspec.structs.replace(control, clock=self.clock)
+        self.reports = reports
+        self.keeper = Gatekeeper(self.control, reports.health)
+
+    async def begin(self, rule: HealthRule | None = None, stages: str = "25@1m,100@1m") -> None:
+        """The first release of the old build, then a rollout of the new one."""
+        await apply_policy(self.control, Policy(gate=(rule or HealthRule(),)), ALICE)
+        await self.command(Start(OLD, parse_plan("100", (), None), "salt"))
+        await self.command(Promote())
+        await self.command(Start(NEW, parse_plan(stages, (), None), "salt"))
+
+    async def command(self, command: Command, author: Author = ALICE) -> ChannelAt:
+        return await command_channel(self.control, SDK, STABLE, command, author)
+
+    async def gets(self, tenant: Tenant) -> Version | None:
+        routes = (await self.control.ledger.table()).products[SDK]
+        return resolve_tenant(routes, tenant, now=self.clock.now(), known={}).build
+
+    async def slots(self, count: int, new: Outcomes, old: Outcomes, tenants: list[Tenant] = TENANTS) -> None:
+        """In so many slots each tenant reports these outcomes, by the build that it gets."""
+        builds = {tenant: await self.gets(tenant) for tenant in tenants}
+        for _ in range(count):
+            for build, outcomes in ((OLD, old), (NEW, new)):
+                theirs = {tenant: outcomes for tenant in tenants if builds[tenant] == build}
+                await self.report(build, theirs)
+            self.clock.seconds += SLOT_SECONDS
+
+    async def report(self, build: Version, by_tenant: Mapping[Tenant, Outcomes], ago: int = 0) -> None:
+        slot = slot_of(self.clock.now() - ago)
+        await report(self.reports.counting, slot, SDK, build, by_tenant)
+
+    async def look(self) -> list[Looked]:
+        """What the gates say once all that was reported is settled."""
+        self.clock.seconds += SETTLE_SECONDS
+        try:
+            return await self.keeper.look()
+        finally:
+            self.clock.seconds -= SETTLE_SECONDS
+
+    async def verdict(self) -> Verdict:
+        (looked,) = await self.look()
+        return looked.judgement.verdict
+
+    async def channel(self) -> ChannelAt:
+        return await read_channel(self.control, SDK, STABLE)
+
+    async def last_change(self) -> Entry:
+        async with self.control.ledger.reading() as reading:
+            return open_row([row async for row in reading.trail(SDK)][-1])
+
+
+@pytest.fixture
+async def world(control: Control, reports: HealthStore) -> World:
+    return World(control, reports)
+
+
+BAD: Outcomes = {LOADED: 4, ERRORED: 1}
+WELL: Outcomes = {LOADED: 5}
+USUAL: Outcomes = {LOADED: 49, ERRORED: 1}
+
+
+async def test_a_broken_candidate_is_taken_back_and_the_audit_trail_says_why(world: World) -> None:
+    await world.begin()
+    assert await world.verdict() is Verdict.HOLD  # nothing has come in yet
+    await world.slots(1, BAD, WELL)
+    (looked,) = await world.look()
+    assert looked.judgement.verdict is Verdict.ABORT
+    assert looked.aborted is not None
+    assert looked.aborted.state.rollout is None
+    assert {await world.gets(tenant) for tenant in TENANTS} == {OLD}
+    change = await world.last_change()
+    assert (change.actor, change.verb) == (CONTROLLER, "abort")
+    assert change.reason.startswith("health gate: its error rate is above the stable build's (e-value ")
+    assert await world.look() == []
+
+
+async def test_a_paused_rollout_is_taken_back_too(world: World) -> None:
+    await world.begin()
+    await world.command(Pause())
+    await world.slots(1, BAD, WELL)
+    assert await world.verdict() is Verdict.ABORT
+    assert (await world.channel()).state.rollout is None
+
+
+async def test_a_candidate_goes_on_by_evidence_not_for_want_of_it(world: World) -> None:
+    await world.begin()
+    await world.slots(7, WELL, WELL)  # the stage has baked, and there were no errors at all
+    assert await world.verdict() is Verdict.HOLD
+    assert await advance(world.control) == []
+    at = await world.channel()
+    assert at.held is not None
+    assert "too few reports" in at.held
+    with pytest.raises(Refused, match=r"the health gate holds the rollout of 1\.1\.0 at 25%"):
+        await world.command(Promote(), Author("bob", "I am sure"))
+    await world.slots(3, USUAL, USUAL)
+    assert await world.verdict() is Verdict.PROMOTE
+    assert (await world.channel()).held is None
+    (step,) = await advance(world.control)
+    assert step.step == "promoted"
+    assert {await world.gets(tenant) for tenant in TENANTS} == {NEW}
+
+
+async def test_the_evidence_is_one_process_through_all_stages(world: World) -> None:
+    await world.begin(stages="5@1m,25@1m,50@1m,100")
+    await world.slots(7, USUAL, USUAL)
+    await world.look()
+    before = (await world.channel()).watch
+    await advance(world.control)
+    await world.slots(1, USUAL, USUAL)
+    await world.look()
+    after = (await world.channel()).watch
+    assert before is not None
+    assert after is not None
+    assert after.begun == before.begun
+    assert after.evidence[Metric.ERRORS].candidate_units > before.evidence[Metric.ERRORS].candidate_units > 0
+
+
+async def test_break_glass_goes_past_a_gate_and_so_does_a_reason_after_the_longest_hold(world: World) -> None:
+    await world.begin(HealthRule(longest_hold="1h"), stages="25,50,100")
+    await world.slots(1, WELL, WELL)
+    await world.look()
+    await world.command(Promote(), Author("bob", "we must", breaks_glass=True))
+    world.clock.seconds += 3600
+    await world.slots(1, WELL, WELL)
+    await world.look()
+    with pytest.raises(Refused, match="the health gate holds"):
+        await world.command(Promote())
+    await world.command(Promote(), Author("bob", "a quiet week: looked at by hand"))
+    assert (await world.last_change()).reason == "a quiet week: looked at by hand"
+
+
+async def test_a_gate_that_could_not_look_holds(world: World) -> None:
+    await world.begin()
+    await world.slots(7, USUAL, USUAL)
+    assert await world.verdict() is Verdict.PROMOTE
+    world.clock.seconds += STALE_SECONDS + SLOT_SECONDS
+    assert await advance(world.control) == []
+    with pytest.raises(Refused, match="its gate has not looked for"):
+        await world.command(Promote())
+
+
+async def test_before_its_first_look_a_gate_holds(world: World) -> None:
+    await world.begin()
+    world.clock.seconds += 61
+    assert "too few reports" in str((await world.channel()).held)
+    assert await advance(world.control) == []
+
+
+async def test_one_tenant_whose_page_breaks_by_itself_takes_nothing_back(world: World) -> None:
+    await world.begin()
+    broken, *_ = [tenant for tenant in TENANTS if await world.gets(tenant) == NEW]
+    for _ in range(5):
+        await world.report(NEW, {broken: {ERRORED: 200}})
+        await world.slots(1, USUAL, USUAL, [tenant for tenant in TENANTS if tenant != broken])
+    (looked,) = await world.look()
+    assert looked.judgement.verdict is not Verdict.ABORT
+    assert (await world.channel()).state.rollout is not None
+
+
+async def test_who_chose_the_candidate_itself_is_not_counted_nor_who_does_not_get_it(world: World) -> None:
+    await world.begin()
+    volunteers = [tenant for tenant in TENANTS if await world.gets(tenant) == OLD]
+    for tenant in volunteers[:20]:
+        await set_pin(world.control, SDK, PinKey(tenant, PRODUCTION), Pin(None, "alice", ""), ALICE)
+    await world.report(NEW, {tenant: {ERRORED: 20} for tenant in volunteers})
+    await world.slots(1, USUAL, USUAL, [tenant for tenant in TENANTS if tenant not in volunteers[:20]])
+    (looked,) = await world.look()
+    assert looked.judgement.verdict is not Verdict.ABORT
+
+
+async def test_a_candidate_that_says_nothing_is_taken_back_by_what_is_usual_at_that_hour(world: World) -> None:
+    await world.begin()
+    await world.report(OLD, {tenant: {LOADED: 20} for tenant in TENANTS}, ago=DAY)
+    world.clock.seconds += 300  # edges and pages have followed the stage by then
+    await world.slots(2, {}, USUAL)
+    (looked,) = await world.look()
+    assert (looked.judgement.verdict, looked.judgement.reason) == (
+        Verdict.ABORT,
+        "most of the reports that were to be expected are missing",
+    )
+
+
+async def test_a_tenant_that_always_failed_is_known_for_it(world: World) -> None:
+    failing = [tenant for tenant in TENANTS if bucket_of("salt", tenant) < cohort_size(BasisPoints(2500))]
+    at_times: Outcomes = {LOADED: 40, ERRORED: 10}
+    usual = {tenant: {ERRORED: 50} if tenant in failing else at_times for tenant in TENANTS}
+    await world.report(OLD, usual, ago=3600)
+    await world.begin()
+    await world.slots(1, {ERRORED: 2}, {LOADED: 8, ERRORED: 2})
+    assert await world.verdict() is not Verdict.ABORT
+
+
+async def test_another_rollout_of_the_same_build_begins_anew(world: World) -> None:
+    await world.begin()
+    await world.slots(1, BAD, WELL)
+    await world.look()
+    await world.command(Start(NEW, parse_plan("25,100", (), None), "other"))
+    assert (await world.channel()).watch is None
+    await world.slots(1, WELL, WELL)
+    assert await world.verdict() is Verdict.HOLD
+
+
+async def test_a_rule_that_changes_is_for_the_next_rollout(world: World) -> None:
+    await world.begin()
+    await world.slots(1, WELL, WELL)
+    await world.look()
+    await apply_policy(world.control, Policy(), ALICE)
+    await world.slots(1, BAD, WELL)
+    assert await world.verdict() is Verdict.ABORT
+
+
+async def test_damaged_bytes_take_a_candidate_back_at_once_and_a_mere_claim_does_not(
+    world: World, data: Path
+) -> None:
+    await world.begin()
+    await world.slots(1, {LOADED: 49, Outcome.INTEGRITY_FAILED: 1}, USUAL)
+    assert await world.verdict() is not Verdict.ABORT
+    manifest = await world.control.require_build(SDK, NEW)
+    digest = manifest.artifacts[0].variants[0].digest
+    blob = data / "store" / "blobs" / digest[:2] / digest
+    blob.chmod(0o644)
+    blob.write_bytes(b"// other bytes" * 3)
+    world.clock.seconds += 300
+    await world.slots(1, {LOADED: 49, Outcome.INTEGRITY_FAILED: 1}, USUAL)
+    (looked,) = await world.look()
+    assert looked.aborted is not None
+    assert "health gate: its bytes are damaged: sdk.js (identity)" in (await world.last_change()).reason
+
+
+async def test_two_controllers_count_each_report_once(world: World) -> None:
+    await world.begin()
+    other = Gatekeeper(world.control, world.reports.health)
+    for _ in range(3):
+        await world.slots(1, USUAL, USUAL)
+        await world.look()
+        world.clock.seconds += SETTLE_SECONDS
+        await other.look()
+        world.clock.seconds -= SETTLE_SECONDS
+    watch = (await world.channel()).watch
+    assert watch is not None
+    candidates = [tenant for tenant in TENANTS if await world.gets(tenant) == NEW]
+    assert watch.evidence[Metric.ERRORS].candidate_units == 3 * 50 * len(candidates)
+
+
+async def test_without_a_gate_nothing_is_held(world: World) -> None:
+    await world.begin()
+    await apply_policy(world.control, Policy(), ALICE)
+    await world.command(Rollback())
+    await world.command(Start(NEW, parse_plan("25@1m,100@1m", (), None), "salt"))
+    await world.slots(7, BAD, WELL)
+    assert await world.look() == []
+    assert len(await advance(world.control)) == 1
