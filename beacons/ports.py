@@ -1,6 +1,6 @@
 """What the collection of beacons needs from outside: a place for counts and errors, and a clock."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from beacons.core.beacon import Beacon
@@ -35,4 +35,16 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Whole seconds since the Unix epoch."""
+        ...
+
+
+class Edge(Protocol):
+    """Knows the edge by its requests, where nobody else is to be answered."""
+
+    def knows(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """True for a request of the edge's, by its header fields."""
+        ...
+
+    async def follow(self, adopted: Callable[[], None]) -> None:
+        """Keep up with what the edge is known by, until cancelled; `adopted` is called after each change."""
         ...

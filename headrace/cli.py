@@ -36,6 +36,7 @@ VERBS = (
     "backup",
     "restore",
     "serve",
+    "collect",
     "export-static",
     "controller",
     "demo",

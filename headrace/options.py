@@ -63,6 +63,16 @@ BudgetOption = Annotated[
         help="Refuse if a file has more br bytes ('*.js=60kB') or grew by more ('*.js=+5%', '*.js=+2kB').",
     ),
 ]
+EdgeSecretsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--edge-secrets", help="Answer only who sends an X-Edge-Secret of this file; one a line, at most two."
+    ),
+]
+OpenToAll = Annotated[
+    bool,
+    typer.Option("--open-to-all", help="Answer anyone who reaches an address that is not this machine's own."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="A product, as in posthog-js.")]
 VersionText = Annotated[str, typer.Argument(metavar="VERSION", help="An exact version, as in 1.4.2.")]

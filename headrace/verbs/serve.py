@@ -1,7 +1,6 @@
 """`headrace serve`."""
 
 import asyncio
-import ipaddress
 import ssl
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +8,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from bundles.core.errors import Invalid, Refused
+from bundles.core.errors import Invalid
 from headrace import wiring
 from headrace.config_file import take_options
-from headrace.options import DEFAULT_DATA, AsJson, Data, SnapshotDatabase, example
+from headrace.options import DEFAULT_DATA, AsJson, Data, EdgeSecretsFile, OpenToAll, SnapshotDatabase, example
+from headrace.reach import refuse_strangers, secrets_in
 from headrace.terminal import show
 from origin.core.limits import Limits
 
@@ -20,7 +20,6 @@ app = typer.Typer(add_completion=False)
 
 DEFAULT = Limits()
 _MIB = 1024 * 1024
-_MAX_SECRETS_BYTES = 64 * 1024
 
 
 class Renewed(msgspec.Struct, frozen=True):
@@ -54,12 +53,7 @@ def serve(
     fast_lane: Annotated[
         bool, typer.Option("--fast-lane/--no-fast-lane", help="Send again, as bytes, what was answered before.")
     ] = True,
-    edge_secrets: Annotated[
-        Path | None,
-        typer.Option(
-            "--edge-secrets", help="Answer only who sends an X-Edge-Secret of this file; one a line, at most two."
-        ),
-    ] = None,
+    edge_secrets: EdgeSecretsFile = None,
     tls_certificate: Annotated[
         Path | None, typer.Option("--tls-certificate", help="Speak HTTPS with this certificate chain (PEM).")
     ] = None,
@@ -68,10 +62,7 @@ def serve(
         Path | None,
         typer.Option("--client-ca", help="Answer only who has a certificate of this authority (PEM): the edge."),
     ] = None,
-    open_to_all: Annotated[
-        bool,
-        typer.Option("--open-to-all", help="Answer anyone who reaches an address that is not this machine's own."),
-    ] = False,
+    open_to_all: OpenToAll = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -120,20 +111,16 @@ def serve(
 
     from origin.adapters.allocator import give_large_blocks_back
     from origin.adapters.disk_copies import DiskCopies
-    from origin.adapters.followed_file import FollowedFile
-    from origin.edge import EdgeSecrets
     from origin.reload import ask_to_reload
     from origin.server import address, listen
     from origin.server import serve as serve_origin
     from origin.workers import Seat, Supervisor
     from release.adapters.system_clock import SystemClock
 
-    if not (edge_secrets or client_ca or open_to_all or _is_own(host)):
-        raise Refused(
-            f"who reaches {host} could go round the edge: give --edge-secrets or --client-ca, or --open-to-all"
-        )
+    if not (edge_secrets or client_ca or open_to_all):
+        refuse_strangers(host, "--edge-secrets or --client-ca")
     tls = _tls(tls_certificate, tls_key, client_ca)
-    edge = None if edge_secrets is None else EdgeSecrets(FollowedFile(edge_secrets, _MAX_SECRETS_BYTES))
+    edge = None if edge_secrets is None else secrets_in(edge_secrets)
     trusted = wiring.trusted_keys(data)
     wiring.check_database(database)
     if edge is not None:
@@ -177,14 +164,6 @@ def serve(
     give_large_blocks_back()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
-
-
-def _is_own(host: str) -> bool:
-    """True for an address that only this machine reaches."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:

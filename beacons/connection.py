@@ -1,0 +1,111 @@
+"""A connection within its limits: of time, of bytes for one request, and of the number of connections.
+
+uvicorn's protocol gives up on a connection that is idle after an answer. Here a request that does not become whole
+ends it too, and one that never begins.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from beacons import metrics
+from beacons.core.limits import MAX_REQUEST_BYTES, Limits
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """One connection. `limits` are shared by all of a server."""
+
+    limits: Limits
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._seen = 0
+        self._has_begun = False  # a request that is not here whole
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Take it, if there is room."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            metrics.ended.labels("full").inc()
+            self.transport.abort()
+            return
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over, whoever ended it."""
+        self._end()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the client's: a request, a part of one, or several."""
+        if self.transport.is_closing():
+            return
+        if self._deadline is None:
+            self._begin()
+        self._seen += len(data)
+        super().data_received(data)
+        if self._seen > MAX_REQUEST_BYTES and not self.transport.is_closing():
+            self._refuse(413, b"the request is too large\n", "large")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._has_begun = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """A request is here whole."""
+        self._seen = 0
+        self._has_begun = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer was written; but a connection that closes does so once the client has taken it."""
+        if not self.transport.is_closing():
+            self._end()
+            if self.pipeline or self._has_begun:
+                self._begin()
+        super().on_response_complete()
+
+    def _begin(self) -> None:
+        self._deadline = self.loop.call_later(self.limits.request_seconds, self._too_slow)
+
+    def _end(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if self.transport.is_closing() or self._is_answering():
+            metrics.ended.labels("slow-reader").inc()
+            self.transport.abort()
+        elif self._has_begun:
+            self._refuse(408, b"the request was not whole in time\n", "slow")
+        else:
+            metrics.ended.labels("idle").inc()
+            self.transport.close()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+
+    def _refuse(self, status: int, text: bytes, limit: str) -> None:
+        """Say why, and end."""
+        metrics.ended.labels(limit).inc()
+        fields = [
+            *self.server_state.default_headers,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(text)).encode()),
+            (b"connection", b"close"),
+        ]
+        lines = [b"%b: %b\r\n" % field for field in fields]
+        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", text]))
+        self.transport.close()
+        self._end()
+        self._begin()
+
+
+def bounded_class(limits: Limits) -> type[BoundedConnection]:
+    """The protocol of the connections that share these limits."""
+    return type("SharingBoundedConnection", (BoundedConnection,), {"limits": limits})
