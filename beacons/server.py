@@ -1,4 +1,4 @@
-"""Run the collector: uvicorn on the port for beacons and on the probes', and the writer, until a signal ends it."""
+"""Run the collector: uvicorn on the port for beacons and on that for probes, and the writer, until a signal."""
 
 import asyncio
 import contextlib
