@@ -13,7 +13,7 @@ class Recent:
     """Remembers installations in two generations, bounded in number and to ten minutes.
 
     Older ones are the database's to know.
-    An installation is of one build: the same page may report another build too.
+    An installation is of one build and tenant: the same page may report another build too.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,8 @@ class Recent:
             self._since = slot
         found = []
         for beacon in beacons:
-            key = b"%b%b@%b" % (beacon.installation, beacon.product.encode(), beacon.version.encode())
+            names = (beacon.product, beacon.version, beacon.tenant, beacon.environment)
+            key = beacon.installation + "\0".join(names).encode()
             if key not in self._young and key not in self._old:
                 self._young.add(key)
                 found.append(beacon)
