@@ -8,11 +8,11 @@ import msgspec
 
 from beacons.core.beacon import Beacon
 from beacons.core.limits import (
-    MOST_BEACONS,
     MOST_CELLS,
     MOST_CELLS_OF_TENANT,
     MOST_ERRORS,
     MOST_ERRORS_OF_BUILD,
+    Limits,
 )
 from bundles.core.names import Product
 from bundles.core.version import Version
@@ -47,8 +47,8 @@ class Admission:
     What became of an installation decides nothing: a flood must not hide failures more than successes.
     """
 
-    def __init__(self, beacons_of_tenant: int) -> None:
-        self._beacons_of_tenant = beacons_of_tenant
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._begin(Slot(-1))
 
     def admit(self, beacons: Sequence[Beacon], slot: Slot) -> Excess | None:
@@ -80,13 +80,13 @@ class Admission:
         self._all_errors = 0
 
     def _excess(self, count: int, asked: dict[Tenant, _Taken]) -> Excess | None:
-        if self._beacons + count > MOST_BEACONS:
+        if self._beacons + count > self._limits.beacons:
             return Excess.ALL
         new_cells = 0
         for tenant, more in asked.items():
             taken = self._tenants.get(tenant)
             beacons, cells = (more.beacons, more.cells) if taken is None else _sum(taken, more)
-            if beacons > self._beacons_of_tenant:
+            if beacons > self._limits.beacons_of_tenant:
                 return Excess.TENANT
             if len(cells) > MOST_CELLS_OF_TENANT:
                 return Excess.TENANT_CELLS

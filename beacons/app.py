@@ -106,7 +106,7 @@ def probes(writer: Writer) -> Starlette:
         return PlainTextResponse("ready\n")
 
     async def counted(_: Request) -> Response:
-        body = await anyio.to_thread.run_sync(generate_latest)
+        body = await anyio.to_thread.run_sync(generate_latest, metrics.REGISTRY)
         return Response(body, headers={"content-type": CONTENT_TYPE_LATEST})
 
     return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", counted)])

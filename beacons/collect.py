@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from beacons import metrics
 from beacons.admission import Admission
+from beacons.core.limits import Limits
 from beacons.core.parse import parse_beacons
 from beacons.ports import Clock
 from beacons.recent import Recent
@@ -22,10 +23,10 @@ class Taken(StrEnum):
 class Collector:
     """One process's collection of beacons."""
 
-    def __init__(self, writer: Writer, clock: Clock, beacons_of_tenant: int) -> None:
+    def __init__(self, writer: Writer, clock: Clock, limits: Limits) -> None:
         self._writer = writer
         self._clock = clock
-        self._admission = Admission(beacons_of_tenant)
+        self._admission = Admission(limits)
         self._recent = Recent()
 
     def take(self, body: bytes) -> Taken:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from beacons.core.beacon import Beacon
+from beacons.core.tally import installation_id
 from release.core.counts import Slot
 
 _MOST = 50_000
@@ -13,7 +14,7 @@ class Recent:
     """Remembers installations in two generations, bounded in number and to ten minutes.
 
     Older ones are the database's to know.
-    An installation is of one build and tenant: the same page may report another build too.
+    An installation is of one build: the same page may report another build too.
     """
 
     def __init__(self) -> None:
@@ -28,8 +29,7 @@ class Recent:
             self._since = slot
         found = []
         for beacon in beacons:
-            names = (beacon.product, beacon.version, beacon.tenant, beacon.environment)
-            key = beacon.installation + "\0".join(names).encode()
+            key = installation_id(beacon)
             if key not in self._young and key not in self._old:
                 self._young.add(key)
                 found.append(beacon)

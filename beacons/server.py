@@ -36,8 +36,8 @@ async def serve(
     What was accepted is written then. Raises `Failed` where it can't be. With `edge`, only that is answered; the
     probes answer anyone.
     """
-    writer = Writer(counting, clock)
-    intake = Intake(Collector(writer, clock, limits.beacons_of_tenant), edge)
+    writer = Writer(counting, clock, limits.waiting)
+    intake = Intake(Collector(writer, clock, limits), edge)
     servers = [
         _Server(intake, limits),
         _Server(probes(writer), Limits(connections=_MOST_PROBES)),

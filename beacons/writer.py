@@ -9,7 +9,7 @@ import structlog
 
 from beacons import metrics
 from beacons.core.beacon import Beacon
-from beacons.core.limits import DRAIN_SECONDS, MOST_WAITING, MOST_WRITTEN_AT_ONCE, SECONDS_BETWEEN_WRITES
+from beacons.core.limits import DRAIN_SECONDS, MOST_WRITTEN_AT_ONCE, SECONDS_BETWEEN_WRITES
 from beacons.faults import fault_of
 from beacons.ports import Clock, Counting
 from bundles.core.errors import Failed
@@ -21,9 +21,10 @@ _log = structlog.get_logger()
 class Writer:
     """Writes once a second, or at once when there is much. What could not be written is kept and tried again."""
 
-    def __init__(self, counting: Counting, clock: Clock) -> None:
+    def __init__(self, counting: Counting, clock: Clock, most_waiting: int) -> None:
         self._counting = counting
         self._clock = clock
+        self._most_waiting = most_waiting
         self._waiting: list[Beacon] = []
         self._hurry = asyncio.Event()
         self._is_stopping = False
@@ -33,7 +34,7 @@ class Writer:
     @property
     def room(self) -> int:
         """How many more beacons can wait."""
-        return MOST_WAITING - len(self._waiting)
+        return self._most_waiting - len(self._waiting)
 
     def put(self, beacons: Sequence[Beacon]) -> None:
         """Have these written, for which there is room."""

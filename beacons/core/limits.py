@@ -8,14 +8,10 @@ MOST_CELLS_OF_TENANT = 16
 """So many builds and environments of one tenant are counted in a slot."""
 MOST_CELLS = 50_000
 """So many tenants, of each its builds and environments, are counted in a slot: each is a row in the database."""
-MOST_BEACONS = 200_000
-"""So many beacons are counted in a slot, whosever they are: each is remembered in the database for a while."""
 MOST_ERRORS_OF_BUILD = 20
 """Of so many failed installations of a build in a slot the error is kept; all of them are counted."""
 MOST_ERRORS = 1_000
 """The same, of all builds."""
-MOST_WAITING = 20_000
-"""Beacons that were accepted and are not written yet."""
 MOST_WRITTEN_AT_ONCE = 5_000
 SECONDS_BETWEEN_WRITES = 1.0
 DRAIN_SECONDS = 30.0
@@ -25,8 +21,12 @@ DRAIN_SECONDS = 30.0
 class Limits(msgspec.Struct, frozen=True):
     """What an operator may set, for one process. Times are seconds."""
 
+    beacons: int = 200_000
+    """In one slot. Each is remembered in the database for a while."""
     beacons_of_tenant: int = 2_000
     """In one slot."""
+    waiting: int = 20_000
+    """Accepted, and not written yet."""
     connections: int = 4_096
     """The most at a time."""
     request_seconds: float = 10.0

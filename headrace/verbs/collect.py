@@ -7,7 +7,6 @@ import msgspec
 import typer
 
 from beacons.core.limits import Limits
-from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, EdgeSecretsFile, HealthDatabase, OpenToAll, example
 from headrace.reach import refuse_strangers, secrets_in
 from headrace.terminal import show
@@ -33,9 +32,15 @@ def collect(
     ] = 8083,
     edge_secrets: EdgeSecretsFile = None,
     open_to_all: OpenToAll = False,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="The most beacons in ten seconds.")
+    ] = DEFAULT.beacons,
     tenant_limit: Annotated[
         int, typer.Option("--tenant-limit", min=1, help="The most beacons of one tenant in ten seconds.")
     ] = DEFAULT.beacons_of_tenant,
+    waiting: Annotated[
+        int, typer.Option("--waiting", min=1, help="The most accepted beacons that wait for the database.")
+    ] = DEFAULT.waiting,
     connections: Annotated[
         int, typer.Option("--connections", min=1, help="The most at a time.")
     ] = DEFAULT.connections,
@@ -54,11 +59,13 @@ def collect(
     import uvloop
 
     from beacons.server import serve
+    from headrace.health_wiring import check_health_database, health_store
     from origin.server import address, listen
     from release.adapters.system_clock import SystemClock
 
     if not (edge_secrets or open_to_all):
         refuse_strangers(host, "--edge-secrets")
+    check_health_database(health_database)
     edge = None if edge_secrets is None else secrets_in(edge_secrets)
     if edge is not None:
         asyncio.run(edge.start())
@@ -67,12 +74,12 @@ def collect(
     show(listening, as_json, lambda console: console.print(f"{listening.collector} (probes: {listening.probes})"))
 
     async def run() -> None:
-        async with wiring.counting(data, health_database) as counting:
+        async with health_store(data, health_database) as health:
             await serve(
-                counting=counting,
+                counting=health.counting,
                 clock=SystemClock(),
                 listeners=listeners,
-                limits=Limits(tenant_limit, connections, request_seconds, idle_seconds),
+                limits=Limits(limit, tenant_limit, waiting, connections, request_seconds, idle_seconds),
                 edge=edge,
             )
 

@@ -87,15 +87,38 @@ class Origin(Process):
 
     def count(self, sample: str) -> float:
         """The value of a sample in /metrics, as in `headrace_origin_bodies_total{result="hit"}`; 0 without one."""
-        lines = httpx.get(f"{self.probes}/metrics").text.splitlines()
-        values = [line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == sample]
-        return float(values[0]) if values else 0.0
+        return _count(self.probes, sample)
+
+
+class CollectorProcess(Process):
+    """A collector of beacons on free ports."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        super().__init__(data, "collect", "--port", "0", "--probe-port", "0", *arguments)
+        listening = self.wait_for("collector listening")
+        self.url = f"http://{listening['host']}:{listening['port']}"
+        self.probes = f"http://{listening['host']}:{listening['probe_port']}"
+
+    def count(self, name: str) -> float:
+        """A number of `headrace_beacons_…` in /metrics, as in `written_total`; 0 without one."""
+        return _count(self.probes, f"headrace_beacons_{name}")
 
 
 @contextmanager
 def origin(data: Path, *arguments: str) -> Iterator[Origin]:
     """An origin that serves this data folder; it must stop cleanly at the end."""
     process = Origin(data, *arguments)
+    try:
+        yield process
+    finally:
+        code = process.stop()
+    assert code == 0
+
+
+@contextmanager
+def collector(data: Path, *arguments: str) -> Iterator[CollectorProcess]:
+    """A collector that counts in this data folder; it must stop cleanly at the end."""
+    process = CollectorProcess(data, *arguments)
     try:
         yield process
     finally:
@@ -113,3 +136,9 @@ def controller(data: Path, *arguments: str) -> Iterator[Process]:
     finally:
         code = process.stop()
     assert code == 0
+
+
+def _count(probes: str, sample: str) -> float:
+    lines = httpx.get(f"{probes}/metrics").text.splitlines()
+    values = [line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == sample]
+    return float(values[0]) if values else 0.0
