@@ -56,7 +56,7 @@ def counted(data: Path, version: str = "1.2.3") -> dict[str, Counts]:
     return anyio.run(read)
 
 
-def wait_until_written(process: CollectorProcess, count: int) -> None:
+def wait_until_written(process: CollectorProcess, count: float) -> None:
     """Until so many installations are in the database."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while process.count("written_total") < count:
