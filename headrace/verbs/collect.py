@@ -60,6 +60,7 @@ def collect(
 
     from beacons.server import serve
     from headrace.health_wiring import check_health_database, health_store
+    from origin.room import most_connections
     from origin.server import address, listen
     from release.adapters.system_clock import SystemClock
 
@@ -79,7 +80,14 @@ def collect(
                 counting=health.counting,
                 clock=SystemClock(),
                 listeners=listeners,
-                limits=Limits(limit, tenant_limit, waiting, connections, request_seconds, idle_seconds),
+                limits=Limits(
+                    beacons=limit,
+                    beacons_of_tenant=tenant_limit,
+                    waiting=waiting,
+                    connections=most_connections(connections),
+                    request_seconds=request_seconds,
+                    idle_seconds=idle_seconds,
+                ),
                 edge=edge,
             )
 
