@@ -5,6 +5,7 @@ from rich.console import Console
 
 from bundles.core.names import Product
 from bundles.core.version import Version
+from headrace.check_view import CheckView, draw_checks, view_checks
 from headrace.gate_view import GateView, draw_gate, view_gate
 from headrace.smoke_view import SmokeTestView, draw_tests, view_tests
 from headrace.times import format_time
@@ -42,6 +43,7 @@ class RolloutView(msgspec.Struct, frozen=True):
     smoke_tests: tuple[SmokeTestView, ...]
     gate: GateView | None
     held: str | None
+    checks: tuple[CheckView, ...]
 
 
 class ScheduledView(msgspec.Struct, frozen=True):
@@ -104,6 +106,7 @@ def _view_rollout(rollout: Rollout, at: ChannelAt) -> RolloutView:
         smoke_tests=view_tests(rollout.plan.smoke_tests, at.smoke),
         gate=None if at.watch is None else view_gate(at.watch),
         held=at.held,
+        checks=view_checks(at.checks),
     )
 
 
@@ -161,3 +164,4 @@ def _draw_rollout(console: Console, rollout: RolloutView) -> None:
         draw_gate(console, rollout.gate)
     if rollout.held is not None:
         console.print(f"held by its gate: {rollout.held}")
+    draw_checks(console, rollout.checks)

@@ -34,6 +34,7 @@ from release.adapters.backup_file import BackupFile
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.file_leadership import FileLeadership
 from release.adapters.system_clock import SystemClock
+from release.ask_checks import CheckAskers
 from release.change import Control
 from release.core.routing import RoutingTable
 from release.core.signature import MIN_SECRET_BYTES
@@ -46,6 +47,9 @@ STORE_VARIABLE = "HEADRACE_STORE"
 SMOKE_SECRET_VARIABLE = "HEADRACE_SMOKE_SECRET"  # noqa: S105 - its name
 SMOKE_SECRET_FILE_VARIABLE = "HEADRACE_SMOKE_SECRET_FILE"  # noqa: S105 - its name
 SMOKE_TESTS_AT_ONCE = 4
+PROMETHEUS_TOKEN_VARIABLE = "HEADRACE_PROMETHEUS_TOKEN"  # noqa: S105 - its name
+PROMETHEUS_TOKEN_FILE_VARIABLE = "HEADRACE_PROMETHEUS_TOKEN_FILE"  # noqa: S105 - its name
+CHECKS_AT_ONCE = 16
 BACKUP_VARIABLE = "HEADRACE_BACKUP_SECRET"
 _MEANT_AS_URL = re.compile(r"^postgres(ql)?:|^[^/]*:[^/]*@|\b(host|user|password|dbname|service)\s*=")
 
@@ -294,6 +298,31 @@ def smoke_runners(control: Control) -> SmokeRunners:
         webhook=WebhookSmoke(smoke_secret, control.clock),
         browser=BrowserSmoke(control.builds, find_chromium),
     )
+
+
+def check_askers(control: Control) -> CheckAskers:
+    """Whom checks are asked through."""
+    # Only the controller needs these, and they are slow to load.
+    from release.adapters.prometheus_check import PrometheusCheck
+    from release.adapters.webhook_check import WebhookCheck
+
+    return CheckAskers(PrometheusCheck(prometheus_token), WebhookCheck(smoke_secret, control.clock))
+
+
+def prometheus_token() -> str | None:
+    """The bearer token for Prometheus; None where none is named. Raises `Failed` for one that can't be used."""
+    file = os.environ.get(PROMETHEUS_TOKEN_FILE_VARIABLE)
+    try:
+        token = Path(file).read_text("ascii") if file else os.environ.get(PROMETHEUS_TOKEN_VARIABLE, "")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not ASCII"
+        raise Failed(f"can't read the token for Prometheus in {file}: {why}") from None
+    token = token.strip()
+    if file and not token:
+        raise Failed(f"the token for Prometheus in {file} is empty")
+    if not (token.isascii() and token.isprintable()):
+        raise Failed("the token for Prometheus is one line of printable ASCII characters")
+    return token or None
 
 
 def smoke_secret() -> bytes:

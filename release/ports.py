@@ -12,7 +12,9 @@ from bundles.core.manifest import Manifest
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.audit import Change, Entry, Row
+from release.core.check_rule import About
 from release.core.counts import Counts, Slot
+from release.core.gate import Verdict
 from release.core.names import Channel, Environment, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey, RoutingTable
 from release.core.shards import Part, PartKey
@@ -283,6 +285,26 @@ class Health(Protocol):
 
         Where only coarser counts are left, `since` is that of the whole minute or hour that it is in.
         """
+        ...
+
+
+class Prometheus(Protocol):
+    """Whoever speaks Prometheus' HTTP API."""
+
+    async def value(self, url: str, query: str, timeout_seconds: int) -> float:
+        """The one value, finite or not, that a query comes to now.
+
+        Raises `Unanswered` where that is not known in time, with what the server did, as in "answered 500"; and
+        `Failed` where nothing can be asked at all.
+        """
+        ...
+
+
+class CheckWebhook(Protocol):
+    """Services that are asked for a verdict on a rollout."""
+
+    async def verdict(self, url: str, check: str, about: About, timeout_seconds: int) -> tuple[Verdict, str]:
+        """The verdict on the check of this name, and why as the service has it. Raises as `Prometheus.value`."""
         ...
 
 

@@ -1,14 +1,16 @@
 """Rollouts and rollbacks: run one command of the state machine on one channel."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from release.change import CONTROLLER, Author, Begin, Control, Subject, refuse_retired
+from release.checks import checks_at, refuse_held
 from release.core.audit import document_at
+from release.core.checks import CheckAt
 from release.core.commands import Command, Promote, Schedule, Start
 from release.core.health import Watch
 from release.core.names import Channel
@@ -26,8 +28,9 @@ class ChannelAt(msgspec.Struct, frozen=True):
     """A channel's state, as it is at a revision of the routing table, and what holds it.
 
     `frozen` says which freeze does; `needs_approval` is true for a channel of two people; `smoke` is what last
-    came of each smoke test of its live rollout. `warnings` are of freezes whose calendars must be read anew.
-    `watch` is what the rollout's gate knows, and `held` why that lets its candidate not go on.
+    came of each smoke test of its live rollout, and `checks` what follows from its checks. `warnings` are of
+    freezes whose calendars must be read anew. `watch` is what the rollout's gate knows, and `held` why that lets
+    its candidate not go on.
     """
 
     revision: int
@@ -35,6 +38,7 @@ class ChannelAt(msgspec.Struct, frozen=True):
     frozen: str | None = None
     needs_approval: bool = False
     smoke: Mapping[str, SmokeOutcome] = {}
+    checks: Sequence[CheckAt] = ()
     warnings: tuple[str, ...] = ()
     watch: Watch | None = None
     held: str | None = None
@@ -62,7 +66,12 @@ async def command_channel(
         lambda entry: ChannelAt(entry.revision, document_at(entry.after, place, ChannelState)),
     )
     async with control.ledger.transaction() as transaction:
-        return msgspec.structs.replace(at, smoke=await smoke_of(transaction, product, channel, at.state))
+        policy, now = await policy_in_force(transaction), control.clock.now()
+        return msgspec.structs.replace(
+            at,
+            smoke=await smoke_of(transaction, product, channel, at.state),
+            checks=await checks_at(transaction, policy, product, channel, at.state.rollout, now),
+        )
 
 
 async def _command_channel(
@@ -82,6 +91,8 @@ async def _command_channel(
         state = state or ChannelState()
         around = await _circumstances(control, transaction, product, channel, state, author)
         changed = transition(state, command, around)
+        if isinstance(command, Promote) and not author.breaks_glass:
+            await refuse_held(transaction, product, channel, state, around.now)
         await transaction.save_channel(product, channel, changed)
     return ChannelAt(around.revision, changed, around.frozen, around.needs_approval)
 
@@ -154,7 +165,8 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
         revision = await transaction.revision()
         policy = await policy_in_force(transaction)
         smoke = await smoke_of(transaction, product, channel, state)
-        now = control.clock.now()
+        now, rollout = control.clock.now(), None if state is None else state.rollout
+        checks = await checks_at(transaction, policy, product, channel, rollout, now)
         watch = held = None
         if state is not None and state.rollout is not None:
             watch = await watch_of(transaction, product, channel, state.rollout)
@@ -167,6 +179,7 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
         frozen=frozen_words(policy, product, channel, now),
         needs_approval=policy.needs_approval(product, channel),
         smoke=smoke,
+        checks=checks,
         warnings=calendar_warnings(policy, product, channel, now),
         watch=watch,
         held=held,

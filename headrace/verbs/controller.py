@@ -13,6 +13,7 @@ from bundles.core.errors import HeadraceError
 from bundles.core.names import Product
 from headrace import wiring
 from headrace.channel_view import draw_channel, view_channel
+from headrace.check_task import ask_checks
 from headrace.gate_task import watch_gates
 from headrace.health_wiring import health_store
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, HealthDatabase, example
@@ -50,7 +51,7 @@ def controller(
     as_json: AsJson = False,
 ) -> None:
     """Run the release controller: begins what is scheduled, runs smoke tests that have not run, promotes what has
-    baked, takes back what the health gate finds to do harm, mends the snapshot.
+    baked, takes back what the health gate or a check finds to do harm, mends the snapshot.
 
     Of several on one database one does so, and the others stand by. Each step is told on stdout, with --json as a
     JSON document.
@@ -74,6 +75,7 @@ async def _run(
             group.start_soon(_tick, control, told, interval, as_json)
             group.start_soon(_warn, control, told, interval)
             group.start_soon(_run_smoke_tests, control, told, wiring.smoke_runners(control), interval)
+            group.start_soon(ask_checks, control, told, wiring.check_askers(control), interval)
             gatekeeper = Gatekeeper(control, reports.health)
             group.start_soon(watch_gates, gatekeeper, told, interval, partial(_tell_step, as_json, "aborted"))
             async for _ in signals:

@@ -27,7 +27,7 @@ from release.core.policy import Policy
 from release.policies import apply_policy, read_policy
 
 app = typer.Typer(
-    help="The vendor's rules for rollouts, freezes, pins and approvals.",
+    help="The vendor's rules for rollouts, freezes, pins, approvals and checks.",
     no_args_is_help=True,
     add_completion=False,
 )

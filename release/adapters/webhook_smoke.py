@@ -2,20 +2,17 @@
 
 from collections.abc import Callable
 
-import anyio
-import httpx
 import msgspec
 
 from bundles.core.names import ArtifactPath, Product
 from bundles.core.urls import exact_url
 from bundles.core.version import Version
+from release.adapters.service_post import Reply, post_signed
 from release.core.names import Channel
-from release.core.signature import sign
 from release.core.smoke import WebhookTest
-from release.ports import Candidate, Clock, SmokeResult
+from release.ports import Candidate, Clock, SmokeResult, Unanswered
 
 MAX_FILES = 1_000
-MAX_ANSWER_BYTES = 64 * 1024
 
 
 class FileSent(msgspec.Struct, frozen=True):
@@ -44,7 +41,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class WebhookSmoke:
-    """Asks by one signed POST. Redirects are not followed: what is at another place was not named.
+    """Asks by one signed POST.
 
     `secret` is asked for at each test, and raises `Failed` where there is none.
     """
@@ -56,35 +53,11 @@ class WebhookSmoke:
     async def run(self, test: WebhookTest, candidate: Candidate) -> SmokeResult:
         """Passed where the service says so within the test's time."""
         body = msgspec.json.encode(_request(candidate))
-        timestamp = self._clock.now()
-        headers = {
-            "content-type": "application/json",
-            "headrace-timestamp": str(timestamp),
-            "headrace-signature": f"v1={sign(self._secret(), timestamp, body)}",
-        }
         try:
-            with anyio.fail_after(test.timeout_seconds):
-                status, answer = await _post(test.url, body, headers)
-        except TimeoutError:
-            return SmokeResult(False, f"{test} did not answer within {test.timeout_seconds} seconds")
-        except httpx.HTTPError as error:
-            # Not its text: that may have the whole URL in it.
-            return SmokeResult(False, f"{test} could not be asked: {type(error).__name__}")
-        return SmokeResult(*_judge(test, status, answer), answer.decode("utf-8", "replace"))
-
-
-async def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-    """The status, and the beginning of the answer."""
-    async with (
-        httpx.AsyncClient(timeout=None, follow_redirects=False) as client,  # noqa: S113 - all of it has a time
-        client.stream("POST", url, content=body, headers=headers) as response,
-    ):
-        answer = bytearray()
-        async for chunk in response.aiter_bytes():
-            answer += chunk
-            if len(answer) >= MAX_ANSWER_BYTES:
-                break
-        return response.status_code, bytes(answer[:MAX_ANSWER_BYTES])
+            reply = await post_signed(test.url, body, self._secret(), self._clock.now(), test.timeout_seconds)
+        except Unanswered as error:
+            return SmokeResult(False, f"{test} {error}")
+        return SmokeResult(*_judge(test, reply), reply.body.decode("utf-8", "replace"))
 
 
 def _request(candidate: Candidate) -> Request:
@@ -102,12 +75,10 @@ def _request(candidate: Candidate) -> Request:
     )
 
 
-def _judge(test: WebhookTest, status: int, answer: bytes) -> tuple[bool, str]:
-    if not 200 <= status < 300:
-        redirected = ", and redirects are not followed" if 300 <= status < 400 else ""
-        return False, f"{test} answered {status}{redirected}"
-    try:
-        passed = msgspec.json.decode(answer, type=Answer).passed
-    except msgspec.MsgspecError:
-        return False, f'{test} answered {status} without a JSON object that has "passed": true or false'
-    return passed, f"{test} says that the build {'passed' if passed else 'failed'}"
+def _judge(test: WebhookTest, reply: Reply) -> tuple[bool, str]:
+    if reply.fault is not None:
+        return False, f"{test} {reply.fault}"
+    answer = reply.decode(Answer)
+    if answer is None:
+        return False, f'{test} answered {reply.status} without a JSON object that has "passed": true or false'
+    return answer.passed, f"{test} says that the build {'passed' if answer.passed else 'failed'}"

@@ -1,4 +1,4 @@
-"""The vendor's policy: rules for rollouts, freezes, pins and approvals, as they are written and kept."""
+"""The vendor's policy: rules for rollouts, freezes, pins, approvals and checks, as they are written and kept."""
 
 from typing import TypeVar
 
@@ -6,6 +6,7 @@ import msgspec
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
+from release.core.check_rule import CheckRule
 from release.core.freeze import Freeze
 from release.core.health import HealthRule
 from release.core.names import Channel
@@ -62,15 +63,23 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     pins: tuple[PinRule, ...] = ()
     approval: tuple[ApprovalRule, ...] = ()
     gate: tuple[HealthRule, ...] = ()
+    check: tuple[CheckRule, ...] = ()
 
     def __post_init__(self) -> None:
-        for rules in (self.rollout, self.freeze, self.pins, self.approval, self.gate):
+        for rules in (self.rollout, self.freeze, self.pins, self.approval, self.gate, self.check):
             if len(rules) > MAX_RULES:
                 raise ValueError(f"a policy has at most {MAX_RULES} rules of a kind")
+        names = [rule.name for rule in self.check]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise Invalid(f"two checks are named {min(twice)!r}: give each a name of its own")
 
     def needs_approval(self, product: Product, channel: Channel) -> bool:
         """True where two people are needed."""
         return any(rule.is_for(product, channel) for rule in self.approval)
+
+    def checks(self, product: Product, channel: Channel) -> list[CheckRule]:
+        """The checks of the channel's rollouts."""
+        return [rule for rule in self.check if rule.is_for(product, channel)]
 
     def pin_rule(self, product: Product) -> PinRule:
         """The limits of the product's pins."""

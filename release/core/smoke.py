@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,6 +12,7 @@ from bundles.core.errors import Invalid
 from bundles.core.manifest import Artifact, Manifest
 from bundles.core.names import ArtifactPath, parse_artifact_path
 from bundles.core.version import Version
+from release.core.service_url import check_service_url
 
 MAX_TESTS = 16
 MAX_WORDS = 100
@@ -66,11 +67,7 @@ class WebhookTest(SmokeTest, frozen=True, kw_only=True, tag="webhook"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        parts = _parse_url(self.url)
-        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Invalid("a smoke test's webhook is an http or https URL of printable ASCII characters")
-        if parts.username or parts.password or parts.fragment:
-            raise Invalid("a smoke test's webhook URL holds no user, password or fragment: requests are signed")
+        check_service_url(self.url, "a smoke test's webhook")
 
     def __str__(self) -> str:
         """Without path and query, which may be private to the service."""
@@ -225,14 +222,3 @@ def _split(text: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise Invalid(f"the smoke test's command {text!r} can't be read: {error}") from None
-
-
-def _parse_url(text: str) -> SplitResult | None:
-    if not text.isascii() or not text.isprintable() or " " in text or len(text) > MAX_TEXT:
-        return None
-    try:
-        parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises for a port that is none
-    except ValueError:
-        return None
-    return parts

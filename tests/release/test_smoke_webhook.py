@@ -3,10 +3,6 @@
 import hashlib
 import hmac
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,69 +10,22 @@ import pytest
 
 from bundles.core.errors import Failed
 from headrace import wiring
+from release.adapters.service_post import MAX_ANSWER_BYTES
 from release.adapters.system_clock import SystemClock
-from release.adapters.webhook_smoke import MAX_ANSWER_BYTES, WebhookSmoke
+from release.adapters.webhook_smoke import WebhookSmoke
 from release.core.smoke import WebhookTest
 from release.ports import SmokeResult
+from tests.support.service import Service, drip, say, serving
 from tests.support.smoke import candidate
 
 pytestmark = pytest.mark.anyio
 
 SECRET = b"a secret that both of them know"
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Service:
-    """A service that answers as it is told, and remembers what it was asked."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.asked: list[tuple[str, dict[str, str], bytes]] = []
-        self.stopping = threading.Event()
-
-
-@contextmanager
-def serving(service: Service) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            service.asked.append((self.path, headers, body))
-            service.answer(self)
-
-        def do_GET(self) -> None:
-            service.asked.append((self.path, {}, b""))
-            service.answer(self)
-
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/check?key=private"
-        finally:
-            service.stopping.set()
-            server.shutdown()
-            thread.join()
-
-
-def say(status: int, body: bytes, **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.send_header("content-length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
 
 
 async def ask(folder: Path, url: str, seconds: int = 60) -> SmokeResult:
     async with candidate(folder / "data", {"sdk.js": "1;", "a b.js": "2;"}) as (_, build):
-        test = WebhookTest(name="webhook", url=url, timeout_seconds=seconds)
+        test = WebhookTest(name="webhook", url=f"{url}/check?key=private", timeout_seconds=seconds)
         return await WebhookSmoke(lambda: SECRET, SystemClock()).run(test, build)
 
 
@@ -116,6 +65,7 @@ async def test_the_request_says_what_is_to_be_tested_and_is_signed(tmp_path: Pat
         (200, b'{"passed": "true"}', "answered 200 without"),
         (200, b'{"ok": true}', "answered 200 without"),
         (200, b"\xff\xfe", "answered 200 without"),
+        (200, b'{"passed": true, "deep": ' + b"[" * 30_000, "answered 200 without"),
         (204, b"", "answered 204 without"),
         (500, b'{"passed": true}', "answered 500"),
         (404, b"", "answered 404"),
@@ -140,20 +90,7 @@ async def test_redirects_are_not_followed(tmp_path: Path) -> None:
 
 
 async def test_a_service_that_is_slow_has_failed(tmp_path: Path) -> None:
-    service = Service(lambda _: None)
-
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        """A byte now and then: no single read takes long."""
-        handler.send_response(200)
-        handler.end_headers()
-        while not service.stopping.wait(0.1):
-            try:
-                handler.wfile.write(b" ")
-            except OSError:
-                return
-
-    service.answer = drip
-    with serving(service) as url:
+    with serving(Service(drip)) as url:
         result = await ask(tmp_path, url, seconds=1)
     assert (result.passed, result.finding) == (
         False,

@@ -1,0 +1,113 @@
+"""Checks of live rollouts as they are kept: what is known of them, and what they hold or end."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from bundles.core.errors import Refused
+from bundles.core.names import Product
+from bundles.core.version import Version
+from release.change import Control
+from release.core.check_rule import CheckRule
+from release.core.checks import CheckAt, CheckState, conclude, is_checked, known
+from release.core.gate import Verdict
+from release.core.names import Channel
+from release.core.policy import Policy
+from release.core.routing import ChannelState, Rollout, RoutingTable
+from release.core.smoke import clean_finding
+from release.policies import policy_in_force
+from release.ports import Kind, Transaction
+
+STATES = Kind("check_state", CheckState)
+
+
+class Live(msgspec.Struct, frozen=True):
+    """A live rollout of a channel, and the channel's stable build."""
+
+    product: Product
+    channel: Channel
+    stable: Version | None
+    rollout: Rollout
+
+    def state_name(self, rule: CheckRule) -> str:
+        """What its state by this rule is kept as."""
+        return state_name(self.product, self.channel, rule.name)
+
+
+def state_name(product: Product, channel: Channel, check: str) -> str:
+    """What a check's state is kept as: of a channel one for each check, of its present rollout or the last one."""
+    return f"{product} {channel} {check}"
+
+
+async def checks_at(
+    transaction: Transaction, policy: Policy, product: Product, channel: Channel, rollout: Rollout | None, now: int
+) -> Sequence[CheckAt]:
+    """The checks of a channel's live rollout and what follows from each; none while it is in staging."""
+    if rollout is None or not is_checked(rollout):
+        return ()
+    found = []
+    for rule in policy.checks(product, channel):
+        kept = await transaction.document(STATES, state_name(product, channel, rule.name))
+        found.append(conclude(known(kept, rule, rollout), rule, rollout, now))
+    return found
+
+
+async def why_checks_hold(
+    transaction: Transaction, policy: Policy, product: Product, channel: Channel, rollout: Rollout, now: int
+) -> str | None:
+    """Why the rollout may not be promoted now; None where no check holds it."""
+    found = await checks_at(transaction, policy, product, channel, rollout, now)
+    holding = [f"check {at.rule.name}: {at.reason}" for at in found if at.verdict is not Verdict.PROMOTE]
+    return "; ".join(holding) or None
+
+
+async def refuse_held(
+    transaction: Transaction, product: Product, channel: Channel, state: ChannelState | None, now: int
+) -> None:
+    """Raises `Refused` where a check holds the channel's live rollout."""
+    if state is None or state.rollout is None:
+        return
+    policy = await policy_in_force(transaction)
+    why = await why_checks_hold(transaction, policy, product, channel, state.rollout, now)
+    if why is not None:
+        raise Refused(
+            f"the rollout of {state.rollout.candidate} stays at {state.rollout.stage}: {why}. The controller asks"
+            " again by itself; in an emergency, --break-glass with a reason goes past its checks"
+        )
+
+
+def live_rollouts(table: RoutingTable) -> list[Live]:
+    """The rollouts that checks are asked about: production tenants have the candidate, of paused ones too."""
+    return [
+        Live(product, channel, state.stable, state.rollout)
+        for product, routes in table.products.items()
+        for channel, state in routes.channels.items()
+        if state.rollout is not None and is_checked(state.rollout) and state.rollout.candidate not in routes.blocks
+    ]
+
+
+def conclude_all(
+    policy: Policy, kept: Mapping[str, CheckState], rollouts: Iterable[Live], now: int
+) -> list[tuple[Live, CheckAt]]:
+    """All checks of these rollouts, by all that is kept: one look at the ledger for however many there are."""
+    found = []
+    for live in rollouts:
+        for rule in policy.checks(live.product, live.channel):
+            state = known(kept.get(live.state_name(rule)), rule, live.rollout)
+            found.append((live, conclude(state, rule, live.rollout, now)))
+    return found
+
+
+async def failed_checks(control: Control, table: RoutingTable) -> list[tuple[Live, str]]:
+    """Of this table's live rollouts those that checks say to abort, each with the first one's reason."""
+    rollouts = live_rollouts(table)
+    if not rollouts:
+        return []
+    async with control.ledger.transaction() as transaction:
+        policy, kept = await policy_in_force(transaction), await transaction.documents(STATES)
+    failed: dict[tuple[Product, Channel], tuple[Live, str]] = {}
+    for live, at in conclude_all(policy, kept, rollouts, control.clock.now()):
+        if at.verdict is Verdict.ABORT:
+            reason = clean_finding(f"check {at.rule.name}: {at.reason}")
+            failed.setdefault((live.product, live.channel), (live, reason))
+    return list(failed.values())
