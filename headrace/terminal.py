@@ -19,6 +19,8 @@ class Exit(IntEnum):
     USAGE = 2
     REFUSED = 3
     CONFLICT = 5
+    TIMED_OUT = 6
+    ROLLED_BACK = 7
 
 
 _BY_FAULT: dict[type[HeadraceError], Exit] = {

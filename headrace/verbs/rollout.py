@@ -35,6 +35,7 @@ from headrace.plan_options import (
     StagesOption,
     rule_of,
 )
+from headrace.rollout_watch import watch
 from headrace.smoke_options import SmokeBrowser, SmokeCommand, SmokeGiven, SmokeTimeout, SmokeWebhook
 from headrace.terminal import show
 from headrace.verbs.changes import run_command, with_control
@@ -173,6 +174,9 @@ def status(
 
     view = with_control(data, database, look)
     show(view, as_json, lambda console: draw_channel(console, view))
+
+
+app.command("watch", epilog=example("headrace rollout watch posthog-js 1.4.2 --timeout 2h"))(watch)
 
 
 def _verb_for(command: Command) -> Callable[..., None]:
