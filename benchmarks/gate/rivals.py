@@ -6,13 +6,15 @@ from statistics import NormalDist
 
 from release.core.evidence import log_e_value
 from release.core.gate import Evidence, GateRule, Verdict, judge, observe
+from release.core.health import Metric, rule_for
 from release.core.reports import Stretch
 
 Gate = Callable[[Stretch, float], bool]
 
 
 def headrace(rule: GateRule) -> Gate:
-    """The gate itself."""
+    """The gate itself, by its errors' part of alpha."""
+    rule = rule_for(rule, Metric.ERRORS)
     # Judged where it may abort: the rest of a verdict takes longer and changes nothing here.
     return _by_evidence(
         rule, lambda evidence: log_e_value(evidence.worse) > 0 and judge(evidence, rule).verdict is Verdict.ABORT

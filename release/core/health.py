@@ -141,6 +141,14 @@ def begin_watch(rollout: str, rule: HealthRule, since: int) -> Watch:
     )
 
 
+def rule_for(rule: GateRule, metric: Metric) -> GateRule:
+    """The metric's part of the gate. The absolute limit is on errors."""
+    alpha = rule.alpha * ALPHA_PARTS[metric]
+    if metric is Metric.ERRORS:
+        return msgspec.structs.replace(rule, alpha=alpha)
+    return msgspec.structs.replace(rule, alpha=alpha, usual=None, most=None)
+
+
 def baseline_of(history: Mapping[Tenant, Counts]) -> Baseline:
     """What tenants usually report, from what they have reported before the rollout."""
     return Baseline({metric: relative_rates(_reports(history, metric)) for metric in Metric})
@@ -191,7 +199,7 @@ def see(
 
 def judge_watch(watch: Watch) -> Judgement:
     """What all metrics come to: the errors decide, and any other can take the candidate back or hold it."""
-    judged = {metric: judge(watch.of(metric), _rule(watch.rule, metric), _WORDS[metric]) for metric in Metric}
+    judged = {metric: judge(watch.of(metric), rule_for(watch.rule, metric), _WORDS[metric]) for metric in Metric}
     errors = judged.pop(Metric.ERRORS)
     if errors.verdict is Verdict.ABORT:
         return errors
@@ -246,14 +254,6 @@ def _share(errors: float, units: float) -> str:
     return f"{errors:.0f} of {units:.0f}" + (f" ({errors / units:.2%})" if units else "")
 
 
-def _rule(rule: GateRule, metric: Metric) -> GateRule:
-    """The metric's part of the gate. The absolute limit is on errors."""
-    alpha = rule.alpha * ALPHA_PARTS[metric]
-    if metric is Metric.ERRORS:
-        return msgspec.structs.replace(rule, alpha=alpha)
-    return msgspec.structs.replace(rule, alpha=alpha, usual=None, most=None)
-
-
 def _observe(
     watch: Watch,
     ours: Mapping[Tenant, Counts],
@@ -267,7 +267,7 @@ def _observe(
         rates = baseline.rates.get(metric, {})
         stretch = Stretch(weigh(_reports(ours, metric), rates), weigh(_reports(theirs, metric), rates))
         silence = odds if metric is Metric.ERRORS else 0.0
-        evidence[metric] = observe(watch.of(metric), _rule(watch.rule, metric), stretch, silence)
+        evidence[metric] = observe(watch.of(metric), rule_for(watch.rule, metric), stretch, silence)
     part = min(1.0, length / _PACE_SLOTS)
     return msgspec.structs.replace(
         watch,
