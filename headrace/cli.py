@@ -39,6 +39,7 @@ VERBS = (
     "collect",
     "export-static",
     "controller",
+    "notify",
     "demo",
 )
 

@@ -39,6 +39,16 @@ HealthDatabase = Annotated[
     ),
 ]
 
+NotifyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--notify",
+        envvar="HEADRACE_NOTIFY",
+        metavar="FILE",
+        help="Who is told of what happens, in TOML; for your eyes alone, since it has secrets.",
+    ),
+]
+
 SigningKey = Annotated[
     Path | None,
     typer.Option(

@@ -17,6 +17,11 @@ def read_toml(file: Path, most_bytes: int, what: str) -> dict[str, Any]:
             content = opened.read(most_bytes + 1)
     except OSError as error:
         raise Invalid(f"can't read {file}: {error.strerror}") from None
+    return parse_toml(content, file, most_bytes, what)
+
+
+def parse_toml(content: bytes, file: Path, most_bytes: int, what: str) -> dict[str, Any]:
+    """The same of what was read already."""
     if len(content) > most_bytes:
         raise Invalid(f"{file} has more than {most_bytes} bytes: it is no {what}")
     try:

@@ -8,8 +8,9 @@ import msgspec
 
 from bundles.core.errors import Refused
 from bundles.core.names import Product
-from release.change import CONTROLLER, Author, Control
+from release.change import Author, Control
 from release.checks import failed_checks
+from release.core.audit import CONTROLLER
 from release.core.commands import Abort, Begin, Promote
 from release.core.names import Channel
 from release.core.routing import RoutingTable

@@ -16,7 +16,7 @@ from bundles.core.trust import TrustedKeys, check_signer
 from bundles.core.version import Version
 from bundles.load import load_build
 from bundles.ports import Store
-from release.core.audit import Change, Entry
+from release.core.audit import GLASS_BROKEN, Change, Entry
 from release.core.codec import encode_document
 from release.core.routing import MAX_REASON_LENGTH, RoutingTable
 from release.core.snapshot import Root
@@ -28,9 +28,6 @@ MAX_ACTOR_LENGTH = 100
 MAX_KEY_LENGTH = 200
 KEY_SECONDS = 24 * 3600
 """How long an idempotency key is kept."""
-GLASS_BROKEN = "break-glass"
-CONTROLLER = "controller"
-"""The actor of what the controller does by itself."""
 
 T = TypeVar("T")
 
@@ -62,7 +59,7 @@ class Author(msgspec.Struct, frozen=True):
     @property
     def audited_reason(self) -> str:
         """The reason as the audit trail has it."""
-        return f"{GLASS_BROKEN}: {self.reason}" if self.breaks_glass else self.reason
+        return f"{GLASS_BROKEN}{self.reason}" if self.breaks_glass else self.reason
 
 
 def _is_one_line(text: str) -> bool:

@@ -9,7 +9,8 @@ from bundles.core.version import Version
 from bundles.load import load_build
 from bundles.verify import verify
 from release.audience import Audience
-from release.change import CONTROLLER, Author, Control
+from release.change import Author, Control
+from release.core.audit import CONTROLLER
 from release.core.commands import Abort
 from release.core.counts import Slot, slot_of
 from release.core.gate import Judgement, Verdict

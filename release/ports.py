@@ -16,6 +16,7 @@ from release.core.check_rule import About
 from release.core.counts import Counts, Slot
 from release.core.gate import Verdict
 from release.core.names import Channel, Environment, Tenant
+from release.core.notices import Notice
 from release.core.routing import Block, ChannelState, Pin, PinKey, RoutingTable
 from release.core.shards import Part, PartKey
 from release.core.smoke import SmokeOutcome, SmokeTest
@@ -26,6 +27,18 @@ T_contra = TypeVar("T_contra", bound=SmokeTest, contravariant=True)
 
 Record = tuple[str, Mapping[str, Any]]
 """One row of the ledger's content: its table's name, and its columns."""
+
+
+class Undelivered(Failed):
+    """A receiver did not take a notice. The message names the receiver, and nothing that is secret.
+
+    `lasting` is true where asking again soon is of no use; `retry_after` is how many seconds it asked to wait.
+    """
+
+    def __init__(self, message: str, *, lasting: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+        self.retry_after = retry_after
 
 
 class Unanswered(Failed):
@@ -78,8 +91,8 @@ class Reading(Protocol):
         """
         ...
 
-    def trail(self, product: Product | None = None) -> AsyncGenerator[Row, None]:
-        """The audit trail, or a product's part of it, the oldest row first."""
+    def trail(self, product: Product | None = None, *, after: int = 0) -> AsyncGenerator[Row, None]:
+        """The audit trail after a revision, or a product's part of it, the oldest row first."""
         ...
 
     def records(self) -> AsyncGenerator[Record, None]:
@@ -305,6 +318,14 @@ class CheckWebhook(Protocol):
 
     async def verdict(self, url: str, check: str, about: About, timeout_seconds: int) -> tuple[Verdict, str]:
         """The verdict on the check of this name, and why as the service has it. Raises as `Prometheus.value`."""
+        ...
+
+
+class Receiver(Protocol):
+    """Somebody who is told of what happens."""
+
+    async def send(self, notice: Notice) -> str:
+        """Tell them once; what they answered, in a few words. Raises `Undelivered`. May be cancelled."""
         ...
 
 

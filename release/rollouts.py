@@ -7,9 +7,9 @@ import msgspec
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
-from release.change import CONTROLLER, Author, Begin, Control, Subject, refuse_retired
+from release.change import Author, Begin, Control, Subject, refuse_retired
 from release.checks import checks_at, refuse_held
-from release.core.audit import document_at
+from release.core.audit import CONTROLLER, document_at
 from release.core.checks import CheckAt
 from release.core.commands import Command, Promote, Schedule, Start
 from release.core.health import Watch

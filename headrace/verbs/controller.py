@@ -1,6 +1,7 @@
 """`headrace controller`."""
 
 import signal
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,17 +17,21 @@ from headrace.channel_view import draw_channel, view_channel
 from headrace.check_task import ask_checks
 from headrace.gate_task import watch_gates
 from headrace.health_wiring import health_store
-from headrace.options import DEFAULT_DATA, AsJson, Data, Database, HealthDatabase, example
+from headrace.notify_file import read_notify_file, subscriptions
+from headrace.options import DEFAULT_DATA, AsJson, Data, Database, HealthDatabase, NotifyFile, example
 from headrace.terminal import show
 from headrace.times import format_time
 from release.advance import Advanced, advance
-from release.change import CONTROLLER, Control
+from release.change import Control
+from release.core.audit import CONTROLLER
 from release.core.freeze import CalendarEnd
 from release.core.names import Channel
+from release.core.receivers import AnyReceiver
 from release.core.routing import Pin
 from release.core.snapshot import Root
 from release.gates import Gatekeeper
 from release.near_limits import near_limits
+from release.notify import notify
 from release.pins import pins_ending
 from release.policies import calendars_to_renew
 from release.ports import Leadership
@@ -48,26 +53,34 @@ def controller(
     data: Data = DEFAULT_DATA,
     database: Database = None,
     health_database: HealthDatabase = None,
+    notify_file: NotifyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the release controller: begins what is scheduled, runs smoke tests that have not run, promotes what has
     baked, takes back what the health gate or a check finds to do harm, mends the snapshot.
 
     Of several on one database one does so, and the others stand by. Each step is told on stdout, with --json as a
-    JSON document.
+    JSON document, and to the receivers of --notify.
     """
-    anyio.run(_run, data, database, health_database, interval, as_json)
+    receivers = () if notify_file is None else read_notify_file(notify_file)
+    anyio.run(_run, data, database, health_database, receivers, interval, as_json)
     _log.info("controller stopped")
 
 
 async def _run(
-    data: Path, database: str | None, health_database: str | None, interval: float, as_json: bool
+    data: Path,
+    database: str | None,
+    health_database: str | None,
+    receivers: Sequence[AnyReceiver],
+    interval: float,
+    as_json: bool,
 ) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with (
             wiring.control(data, database) as control,
             wiring.leadership(data, database) as leadership,
             health_store(data, health_database) as reports,
+            subscriptions(receivers, control.clock) as subscribed,
             anyio.create_task_group() as group,
         ):
             _log.info("controller running", data=str(data))
@@ -78,6 +91,7 @@ async def _run(
             group.start_soon(ask_checks, control, told, wiring.check_askers(control), interval)
             gatekeeper = Gatekeeper(control, reports.health)
             group.start_soon(watch_gates, gatekeeper, told, interval, partial(_tell_step, as_json, "aborted"))
+            group.start_soon(notify, control.ledger, control.clock, told, subscribed, interval)
             async for _ in signals:
                 group.cancel_scope.cancel()
 

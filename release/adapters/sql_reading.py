@@ -111,9 +111,10 @@ class SqlReading:
         versions = await self._connection.scalars(select(schema.retired.c.version).filter_by(product=product))
         return frozenset(versions)
 
-    async def trail(self, product: Product | None = None) -> AsyncGenerator[Row, None]:
-        """The audit trail, or a product's part of it, the oldest row first."""
-        query = select(schema.audit).order_by(schema.audit.c.revision)
+    async def trail(self, product: Product | None = None, *, after: int = 0) -> AsyncGenerator[Row, None]:
+        """The audit trail after a revision, or a product's part of it, the oldest row first."""
+        revision = schema.audit.c.revision
+        query = select(schema.audit).where(revision > after).order_by(revision)
         if product is not None:
             query = query.filter_by(product=product)
         async for row in await self._connection.stream(query):

@@ -15,6 +15,10 @@ from release.core.codec import decode_document, encode_document
 GENESIS = "0" * 64
 """What the first row has for the hash of the one before it."""
 MAX_FAULTS = 100
+CONTROLLER = "controller"
+"""The actor of what the controller does by itself."""
+GLASS_BROKEN = "break-glass: "
+"""What the reason begins with where the glass was broken."""
 
 Documents = Mapping[str, Any]
 """State by its place, as in `channels/sdk/stable` or `pins/sdk/acme/production`; None where nothing is there."""

@@ -237,9 +237,9 @@ async def test_each_change_is_a_row_with_what_it_found_and_left(ledger: Ledger) 
     assert (await ledger.table()).audit_head == (await trail(ledger))[1].hash
 
 
-async def trail(ledger: Ledger, product: Product | None = None) -> list[Row]:
+async def trail(ledger: Ledger, product: Product | None = None, after: int = 0) -> list[Row]:
     async with ledger.reading() as reading:
-        return [row async for row in reading.trail(product)]
+        return [row async for row in reading.trail(product, after=after)]
 
 
 async def test_the_trail_is_whole_and_a_products_part_of_it_is_found(ledger: Ledger) -> None:
@@ -249,6 +249,8 @@ async def test_the_trail_is_whole_and_a_products_part_of_it_is_found(ledger: Led
             await transaction.record(msgspec.structs.replace(CHANGE, product=OTHER))
     assert [row.revision for row in await trail(ledger)] == [1, 2, 3, 4, 5, 6]
     assert [row.revision for row in await trail(ledger, OTHER)] == [2, 4, 6]
+    assert [row.revision for row in await trail(ledger, OTHER, after=2)] == [4, 6]
+    assert await trail(ledger, after=6) == []
     async with ledger.reading() as reading:
         assert await check_trail(reading, {6: (await reading.table()).audit_head}) == ()
 

@@ -57,6 +57,8 @@ VERBS = [
     ["restore"],
     ["serve"],
     ["controller"],
+    ["notify", "test"],
+    ["notify", "list"],
     ["demo"],
 ]
 

@@ -11,8 +11,8 @@ from bundles.core.errors import Refused
 from bundles.core.version import Version
 from headrace.health_wiring import HealthStore, health_store
 from release.advance import advance
-from release.change import CONTROLLER, Author, Control
-from release.core.audit import Entry, open_row
+from release.change import Author, Control
+from release.core.audit import CONTROLLER, Entry, open_row
 from release.core.bucket import BasisPoints, bucket_of, cohort_size
 from release.core.commands import Command, Pause, Promote, Rollback, Start
 from release.core.counts import SLOT_SECONDS, slot_of

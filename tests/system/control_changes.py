@@ -19,7 +19,8 @@ from release.adapters.backup_file import BackupFile
 from release.advance import advance
 from release.backup import back_up, restore
 from release.blocks import set_block
-from release.change import CONTROLLER, Author, Control
+from release.change import Author, Control
+from release.core.audit import CONTROLLER
 from release.core.commands import Abort, Command, Pause, Promote, Rollback, Schedule, Start
 from release.core.names import PRODUCTION, STABLE, Channel, Tenant
 from release.core.plan import parse_plan

@@ -6,8 +6,8 @@ from hypothesis.stateful import initialize, precondition, rule
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.advance import advance
-from release.change import CONTROLLER
 from release.core import commands as do
+from release.core.audit import CONTROLLER
 from release.core.names import Channel as ChannelName
 from release.smoke import SmokeRun, due_runs, run_smoke_test, runs_of
 from tests.release.model import driver
