@@ -88,7 +88,7 @@ def test_a_trial_says_what_came_back(tmp_path: Path, service: Service, url: str)
         (EMAIL + "[[receiver]]\n" + EMAIL, "two receivers have the name ops"),
         ('name = "ops"\nkind = "irc"', "Invalid value 'irc' - at `$.receiver[0].kind`"),
         ('name = "ops"\nkind = "slack"', "missing required field `url` - at `$.receiver[0]`"),
-        ('name = "ops"\nkind = "slack"\nurl = "http://hooks.slack.com/private"', "the receiver ops is an https URL"),
+        ('name = "ops"\nkind = "slack"\nurl = "http://hooks.slack.com/private"', "ops is an https URL"),
         ('name = "ops"\nkind = "webhook"\nurl = "https://a.example/"\nsecret = "private"', "at least 16 bytes"),
         ('name = "ops"\nkind = "pagerduty"\nrouting_key = "private key"', "letters and digits"),
         (EMAIL + 'encryption = "none"\nusername = "sam"\npassword = "private"', "its password in the clear"),
