@@ -23,10 +23,13 @@ from bundles.core.errors import Invalid
 from release.core.counts import SLOT_SECONDS
 
 PATH = "/v1/beacon"
+Header = tuple[str, str]
+
+NO_STORE: Header = ("cache-control", "no-store")
 # On every answer, also on those that uvicorn gives by itself.
 COMMON_HEADERS = (
     ("access-control-allow-origin", "*"),
-    ("cache-control", "no-store"),
+    NO_STORE,
     ("cross-origin-resource-policy", "cross-origin"),
     ("x-content-type-options", "nosniff"),
 )

@@ -11,7 +11,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from beacons.app import COMMON_HEADERS, Intake, probes
+from beacons.app import COMMON_HEADERS, NO_STORE, Header, Intake, probes
 from beacons.collect import Collector
 from beacons.connection import bounded_class
 from beacons.core.limits import Limits
@@ -39,8 +39,8 @@ async def serve(
     writer = Writer(counting, clock, limits.waiting)
     intake = Intake(Collector(writer, clock, limits), edge)
     servers = [
-        _Server(intake, limits),
-        _Server(probes(writer), Limits(connections=_MOST_PROBES)),
+        _Server(intake, limits, COMMON_HEADERS),
+        _Server(probes(writer), Limits(connections=_MOST_PROBES), (NO_STORE,)),
     ]
     following = None if edge is None else asyncio.create_task(edge.follow(lambda: None))
     with _stopping(servers) as stop:
@@ -60,7 +60,7 @@ async def serve(
 class _Server(uvicorn.Server):
     """A server that leaves signals to its caller: two of them run side by side here."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, headers: tuple[Header, ...]) -> None:
         config = uvicorn.Config(
             app,
             http=bounded_class(limits),
@@ -71,7 +71,7 @@ class _Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            headers=list(COMMON_HEADERS),
+            headers=list(headers),
             timeout_keep_alive=limits.idle_seconds,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )

@@ -72,9 +72,10 @@ class Writer:
 
     async def _write_all(self) -> None:
         """Write what waits, batch by batch, until there is none or one fails."""
-        self.works = True
-        while self._waiting and self.works:
+        while self._waiting:
             await self._write(self._waiting[:MOST_WRITTEN_AT_ONCE])
+            if not self.works:
+                break
 
     async def _write(self, batch: list[Beacon]) -> None:
         began = time.monotonic()
@@ -92,6 +93,7 @@ class Writer:
         else:
             metrics.written.inc(new)
             metrics.repeated.inc(len(batch) - new)
+        self.works = True
         del self._waiting[: len(batch)]
         metrics.waiting.set(len(self._waiting))
         metrics.write_seconds.observe(time.monotonic() - began)
