@@ -1,10 +1,11 @@
-"""What the collection of beacons needs from outside: a place for counts and errors, and a clock."""
+"""What the collection of beacons needs from outside: a place for counts and errors, source maps, and a clock."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from beacons.core.beacon import Beacon
+from beacons.core.beacon import Beacon, Frame
 from beacons.core.groups import ErrorGroup
+from beacons.core.sources import Place
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.counts import Slot
@@ -27,6 +28,22 @@ class ErrorGroups(Protocol):
 
     async def groups(self, product: Product, version: Version, environment: Environment) -> Sequence[ErrorGroup]:
         """A build's groups in an environment, those of most units first: at most `MAX_GROUPS`, and `OTHER`."""
+        ...
+
+
+class SourceMap(Protocol):
+    """Says where a script's code comes from."""
+
+    def place(self, frame: Frame) -> Place | None:
+        """Where the frame's code is in the sources; None where that is not known."""
+        ...
+
+
+class OpenSourceMap(Protocol):
+    """Reads source maps."""
+
+    def __call__(self, script: bytes, source_map: bytes) -> SourceMap:
+        """The source map (ECMA-426) of this script. Raises `Invalid` for what is none."""
         ...
 
 

@@ -32,6 +32,7 @@ VERBS = (
     "why",
     "who",
     "history",
+    "errors",
     "audit",
     "backup",
     "restore",

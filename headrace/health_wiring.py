@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beacons.ports import Counting, ErrorGroups
+from beacons.ports import Counting, ErrorGroups, SourceMap
 from headrace.wiring import is_postgresql
 from release.ports import Health
 
@@ -54,6 +54,13 @@ async def health_store(data: Path, named: str | None) -> AsyncIterator[HealthSto
         yield HealthStore(
             counting=SqlCounting(database), health=SqlHealth(database), errors=SqlErrorGroups(database)
         )
+
+
+def open_source_map(script: bytes, source_map: bytes) -> SourceMap:
+    """The source map of this script. Raises `Invalid` for what is none."""
+    from beacons.adapters.source_maps import SymbolicSourceMap  # one verb needs it, and it is slow to load
+
+    return SymbolicSourceMap(script, source_map)
 
 
 def _opening(data: Path, named: str | None) -> "AbstractAsyncContextManager[SqlDatabase]":

@@ -6,6 +6,8 @@ their signature (WHATWG MIME Sniffing, sections 6 and 7), which a wrong extensio
 `nosniff`, so a JPEG that is named `.png` would otherwise be broken for good.
 """
 
+from bundles.core.names import ArtifactPath
+
 _UTF8 = "; charset=utf-8"
 _JAVASCRIPT = "text/javascript" + _UTF8  # RFC 9239
 _PLAIN = "text/plain" + _UTF8
@@ -81,6 +83,11 @@ def content_type_of(path: str, data: bytes) -> str:
 def is_source_map(path: str) -> bool:
     """True for a source map by its name, compressed or not; it holds the sources themselves."""
     return path.lower().removesuffix(".gz").removesuffix(".br").removesuffix(".zst").endswith(".map")
+
+
+def source_map_of(path: ArtifactPath) -> ArtifactPath:
+    """Where the source map of a script or style sheet is, if one is published."""
+    return ArtifactPath(f"{path}.map")
 
 
 def _is_text(start: bytes) -> bool:

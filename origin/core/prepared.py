@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from bundles.core.compress import Encoding
+from bundles.core.content_type import source_map_of
 from bundles.core.digest import Digest
 from bundles.core.manifest import Artifact, Manifest
 from bundles.core.names import ArtifactPath
@@ -107,7 +108,7 @@ def _common_headers(manifest: Manifest, artifact: Artifact, paths: AbstractSet[A
         "cache-control": IMMUTABLE,
         "cache-tag": cache_tags(f"product:{product}", f"build:{product}@{version}"),
     }
-    source_map = ArtifactPath(f"{artifact.path}.map")
+    source_map = source_map_of(artifact.path)
     if source_map in paths:
         headers["sourcemap"] = exact_url(product, version, source_map)
     dictionary = use_as_dictionary(product, artifact)

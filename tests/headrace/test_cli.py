@@ -51,6 +51,7 @@ VERBS = [
     ["why"],
     ["who"],
     ["history"],
+    ["errors"],
     ["audit", "verify"],
     ["audit", "export"],
     ["backup"],

@@ -1,9 +1,9 @@
-"""A real npm package with provenance: its tarball, and what npm's attestations endpoint answers for it."""
+"""Real npm packages: one with what npm's attestations endpoint answers for it, and one with its source map."""
 
 import tempfile
 from pathlib import Path
 
-from headrace.demo.fetch import check_integrity, default_cache, find_npm, pack
+from headrace.demo.fetch import NpmPackage, check_integrity, default_cache, fetch_package, find_npm, pack
 
 PACKAGE = "@playwright/cli@0.1.1"
 INTEGRITY = "sha512-9k11ZfDwAfMVDDIuEVW1Wvs8SoDNXIY1dNQ+9C9/SS8ZmElkcxesu5eoL7vNa96ntibUGaq1TM2qQoqvdl/I9g=="
@@ -29,3 +29,19 @@ def tarball() -> Path:
             pack(Path(scratch), PACKAGE, find_npm()).rename(cached)
     check_integrity(cached, INTEGRITY)
     return cached
+
+
+SCRIPT = "preact.min.umd.js"
+_INTEGRITY = "sha512-KJhO7LBFTjP71d83trW+Ilnjbo+ySsaAgCfXOXUlmGzJ4ygYPWmysm77yg4emwfmoz3b22yvH5IsVFHbhUaH5w=="
+_PREACT = NpmPackage(
+    package="preact",
+    entry=SCRIPT,
+    folder="dist",
+    files=(SCRIPT, f"{SCRIPT}.map"),
+    versions={"10.26.4": _INTEGRITY},
+)
+
+
+def minified() -> Path:
+    """The folder of a real minified script and its source map, as its authors published them; cached."""
+    return fetch_package(default_cache(), _PREACT, find_npm()).builds[0].folder
