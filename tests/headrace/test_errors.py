@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from beacons.core.beacon import Beacon, FirstError, Frame, Outcome
+from beacons.core.frames import frames_of
 from beacons.core.groups import MAX_GROUPS
 from beacons.trace import MAX_BYTES
 from bundles.core.digest import digest_of
@@ -22,9 +23,12 @@ from tests.support.cli import fail, run, succeed, write_build
 from tests.support.npm import SCRIPT, minified
 
 SLOT = Slot(170_000_000)
-# What V8 writes where `document` is missing: `Object.J [as render]`, and of a method that has kept its name.
-RENDER = Frame(ArtifactPath(SCRIPT), 1, 8925, "Object.J")
-CLONE = Frame(ArtifactPath(SCRIPT), 1, 10261, "Object.cloneElement")
+# As V8 wrote it where `document` was missing, and of a function that has kept its name.
+STACK = f"""ReferenceError: document is not defined
+    at Object.J [as render] (https://cdn.example/sdk@1.0.0/{SCRIPT}:1:8925)
+    at Object.cloneElement (https://cdn.example/sdk@1.0.0/{SCRIPT}:1:10261)
+"""
+RENDER, CLONE = frames_of(STACK, Product("sdk"), Version("1.0.0"))
 
 
 def count(data: Path, *errors: FirstError, environment: Environment = PRODUCTION) -> None:
