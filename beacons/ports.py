@@ -8,8 +8,9 @@ from beacons.core.groups import ErrorGroup
 from beacons.core.sources import Place
 from bundles.core.names import Product
 from bundles.core.version import Version
+from release.core.beacon_retention import BeaconRetention
 from release.core.counts import Slot
-from release.core.names import Environment
+from release.core.names import Environment, Tenant
 
 
 class Counting(Protocol):
@@ -44,6 +45,18 @@ class OpenSourceMap(Protocol):
 
     def __call__(self, script: bytes, source_map: bytes) -> SourceMap:
         """The source map (ECMA-426) of this script. Raises `Invalid` for what is none."""
+        ...
+
+
+class Upkeep(Protocol):
+    """What is kept of beacons. It may be broken off at any time, and done twice at once. Raises `Failed`."""
+
+    async def upkeep(self, now: int, retention: BeaconRetention) -> None:
+        """Remove what is older than it is kept; what is counted meanwhile hardly waits."""
+        ...
+
+    async def erase_tenant(self, tenant: Tenant) -> None:
+        """Remove all counts of a tenant; nothing else names one."""
         ...
 
 

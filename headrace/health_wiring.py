@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beacons.ports import Counting, ErrorGroups, SourceMap
+from beacons.ports import Counting, ErrorGroups, SourceMap, Upkeep
 from headrace.wiring import is_postgresql
 from release.ports import Health
 
 if TYPE_CHECKING:
     from release.adapters.sql_database import SqlDatabase
+    from release.adapters.sql_schema import Schema
 
 _OWNER = "health database"
 
@@ -27,6 +28,7 @@ class HealthStore:
     counting: Counting
     health: Health
     errors: ErrorGroups
+    upkeep: Upkeep
 
 
 def check_health_database(named: str | None) -> None:
@@ -47,12 +49,16 @@ async def health_store(data: Path, named: str | None) -> AsyncIterator[HealthSto
     from beacons.adapters.sql_counting import SqlCounting  # SQLAlchemy is slow to load, and few verbs need it
     from beacons.adapters.sql_error_groups import SqlErrorGroups
     from beacons.adapters.sql_health import SqlHealth
+    from beacons.adapters.sql_upkeep import SqlUpkeep
     from release.adapters.late_database import LateDatabase
 
     check_health_database(named)
     async with LateDatabase(lambda: _opening(data, named)) as database:
         yield HealthStore(
-            counting=SqlCounting(database), health=SqlHealth(database), errors=SqlErrorGroups(database)
+            counting=SqlCounting(database),
+            health=SqlHealth(database),
+            errors=SqlErrorGroups(database),
+            upkeep=SqlUpkeep(database),
         )
 
 
@@ -63,21 +69,25 @@ def open_source_map(script: bytes, source_map: bytes) -> SourceMap:
     return SymbolicSourceMap(script, source_map)
 
 
-def _opening(data: Path, named: str | None) -> "AbstractAsyncContextManager[SqlDatabase]":
+def health_schema() -> "Schema":
+    """The tables of a health database."""
     from beacons.adapters.schema import STEPS, VERSION, VERSION_TABLE
     from release.adapters.sql_schema import Schema
 
-    schema = Schema(
+    return Schema(
         owner=_OWNER,
         version=VERSION,
         version_table=VERSION_TABLE,
         steps=STEPS,
         remedy="Nothing is counted until it does; origins and changes go on without it",
     )
+
+
+def _opening(data: Path, named: str | None) -> "AbstractAsyncContextManager[SqlDatabase]":
     if is_postgresql(named, _OWNER):
         from release.adapters.postgresql_database import open_for_health
 
-        return open_for_health(named, schema)
+        return open_for_health(named, health_schema())
     from release.adapters.sqlite_database import open_sqlite
 
-    return open_sqlite(Path(named or data / "health.db"), schema)
+    return open_sqlite(Path(named or data / "health.db"), health_schema())

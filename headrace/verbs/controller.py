@@ -21,6 +21,7 @@ from headrace.notify_file import read_notify_file, subscriptions
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, HealthDatabase, NotifyFile, example
 from headrace.terminal import show
 from headrace.times import format_time
+from headrace.upkeep_task import keep_up
 from release.advance import Advanced, advance
 from release.change import Control
 from release.core.audit import CONTROLLER
@@ -57,7 +58,8 @@ def controller(
     as_json: AsJson = False,
 ) -> None:
     """Run the release controller: begins what is scheduled, runs smoke tests that have not run, promotes what has
-    baked, takes back what the health gate or a check finds to do harm, mends the snapshot.
+    baked, takes back what the health gate or a check finds to do harm, mends the snapshot, removes what is
+    older of beacons than the policy keeps it.
 
     Of several on one database one does so, and the others stand by. Each step is told on stdout, with --json as a
     JSON document, and to the receivers of --notify.
@@ -92,6 +94,7 @@ async def _run(
             gatekeeper = Gatekeeper(control, reports.health)
             group.start_soon(watch_gates, gatekeeper, told, interval, partial(_tell_step, as_json, "aborted"))
             group.start_soon(notify, control.ledger, control.clock, told, subscribed, interval)
+            group.start_soon(keep_up, control, told, reports.upkeep, interval)
             async for _ in signals:
                 group.cancel_scope.cancel()
 

@@ -11,7 +11,11 @@ from release.adapters.sql_database import SqlDatabase
 
 
 class LateDatabase(AbstractAsyncContextManager["LateDatabase"]):
-    """Opened by its first use, which fails where the database is away; the next one tries again."""
+    """Opened by its first use, which fails where the database is away; the next one tries again.
+
+    What has begun is finished, however soon its user is asked to stop: a driver that is broken off while it
+    connects may keep the process for ever.
+    """
 
     def __init__(self, opening: Callable[[], AbstractAsyncContextManager[SqlDatabase]]) -> None:
         self._opening = opening
@@ -28,14 +32,16 @@ class LateDatabase(AbstractAsyncContextManager["LateDatabase"]):
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """As `SqlDatabase.reading`."""
-        async with (await self._opened()).reading() as connection:
-            yield connection
+        with anyio.CancelScope(shield=True):
+            async with (await self._opened()).reading() as connection:
+                yield connection
 
     @asynccontextmanager
     async def writing(self, *, alone: bool = True) -> AsyncIterator[AsyncConnection]:
         """As `SqlDatabase.writing`."""
-        async with (await self._opened()).writing(alone=alone) as connection:
-            yield connection
+        with anyio.CancelScope(shield=True):
+            async with (await self._opened()).writing(alone=alone) as connection:
+                yield connection
 
     async def _opened(self) -> SqlDatabase:
         async with self._turn:

@@ -6,6 +6,7 @@ import msgspec
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
+from release.core.beacon_retention import BeaconRetention
 from release.core.check_rule import CheckRule
 from release.core.freeze import Freeze
 from release.core.health import HealthRule
@@ -64,6 +65,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     approval: tuple[ApprovalRule, ...] = ()
     gate: tuple[HealthRule, ...] = ()
     check: tuple[CheckRule, ...] = ()
+    beacons: BeaconRetention = BeaconRetention()
 
     def __post_init__(self) -> None:
         for rules in (self.rollout, self.freeze, self.pins, self.approval, self.gate, self.check):

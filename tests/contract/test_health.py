@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
+import msgspec
 import pytest
 
 from beacons.core.beacon import Beacon, FirstError, Frame, Outcome
@@ -10,6 +12,7 @@ from beacons.core.groups import MAX_GROUPS, OTHER, ErrorGroup, fingerprint
 from bundles.core.names import ArtifactPath, Product
 from bundles.core.version import Version
 from headrace.health_wiring import HealthStore, health_store
+from release.core.beacon_retention import BeaconRetention
 from release.core.counts import Counts, Slot
 from release.core.names import PRODUCTION, Environment, Tenant
 
@@ -105,3 +108,72 @@ async def test_what_errs_in_too_many_ways_is_one_group(store: HealthStore) -> No
     assert sum(each.units for each in found.values()) == 150 + len(errors)
     await store.counting.add([erred(1, errors[0], TWO)], SLOT)
     assert [each.message for each in await store.errors.groups(SDK, TWO, PRODUCTION)] == ["0"]
+
+
+async def test_collectors_that_find_new_errors_at_once_make_no_more_groups_than_there_may_be(
+    store: HealthStore,
+) -> None:
+    async def collect(first: int, tenant: Tenant) -> None:
+        errors = [erred(number, FirstError("Error", str(number), ())) for number in range(first, first + 150)]
+        await store.counting.add([msgspec.structs.replace(each, tenant=tenant) for each in errors], SLOT)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(collect, 0, ACME)
+        group.start_soon(collect, 150, GLOBEX)
+    found = {each.fingerprint: each.units for each in await store.errors.groups(SDK, ONE, PRODUCTION)}
+    assert (len(found), found[OTHER], sum(found.values())) == (MAX_GROUPS + 1, 100, 300)
+
+
+HOUR, DAY = 3600, 86400
+ZERO = SLOT * 10
+
+
+async def in_all(store: HealthStore, since: int, until: int) -> int:
+    """How many units of the first build were reported between these times."""
+    history = await store.health.history(SDK, PRODUCTION, TWO, Slot(since // 10), Slot(until // 10))
+    return sum(each.units for each in history.values())
+
+
+async def test_an_installation_is_known_again_for_a_quarter_of_an_hour(store: HealthStore) -> None:
+    await store.counting.add([beacon(1)], SLOT)
+    await store.upkeep.upkeep(ZERO + 909, BeaconRetention())
+    assert await store.counting.add([beacon(1)], Slot(SLOT + 90)) == 0
+    await store.upkeep.upkeep(ZERO + 910, BeaconRetention())
+    assert await store.counting.add([beacon(1)], Slot(SLOT + 91)) == 1
+
+
+async def test_what_is_older_than_it_is_kept_is_left_in_coarser_counts(store: HealthStore) -> None:
+    retention = BeaconRetention(minutes="1d", hours="10d", errors="5d")
+    start = ZERO // HOUR * HOUR
+    await store.counting.add([erred(1, FirstError("Error", "", ())), beacon(2, GLOBEX)], Slot(start // 10))
+    await store.counting.add([beacon(3)], Slot(start // 10 + 7))
+    await store.counting.add([beacon(4)], Slot(start // 10 + 100))
+    for now, seen in (
+        (start + 3 * HOUR - 1, (3, 2, 1)),  # by the slot
+        (start + 3 * HOUR, (2, 2, 2)),  # by the minute
+        (start + DAY + HOUR, (0, 4, 4)),  # by the hour
+        (start + 10 * DAY + HOUR, (0, 0, 0)),
+    ):
+        await store.upkeep.upkeep(now, retention)
+        spans = ((0, 100), (70, HOUR), (90, HOUR))
+        assert tuple([await in_all(store, start + since, start + until) for since, until in spans]) == seen
+        slots = await store.health.slots(SDK, PRODUCTION, {ONE}, Slot(0), Slot(SLOT + 1000))
+        assert len(slots) == (3 if now < start + 3 * HOUR else 0)
+        assert len(await store.errors.groups(SDK, ONE, PRODUCTION)) == (1 if now < start + 5 * DAY else 0)
+
+
+async def test_a_beacon_that_comes_late_is_counted_all_the_same(store: HealthStore) -> None:
+    await store.upkeep.upkeep(ZERO + 5 * HOUR, BeaconRetention())
+    await store.counting.add([beacon(1)], SLOT)
+    assert await in_all(store, ZERO - HOUR, ZERO + HOUR) == 1
+    await store.upkeep.upkeep(ZERO + 9 * DAY, BeaconRetention())
+    assert await in_all(store, ZERO - HOUR, ZERO + HOUR) == 1
+
+
+async def test_a_tenant_is_erased(store: HealthStore) -> None:
+    await store.counting.add([beacon(number, (ACME, GLOBEX)[number % 2]) for number in range(5000)], SLOT)
+    await store.upkeep.erase_tenant(ACME)
+    found = await store.health.slots(SDK, PRODUCTION, {ONE}, SLOT, Slot(SLOT + 1))
+    assert found == {SLOT: {ONE: {GLOBEX: Counts(2500)}}}
+    history = await store.health.history(SDK, PRODUCTION, TWO, Slot(0), Slot(SLOT + 1000))
+    assert history == {GLOBEX: Counts(2500)}
