@@ -8,15 +8,17 @@ import anyio
 import asyncpg
 import pytest
 
+from beacons.core.beacon import FirstError
 from bundles.core.errors import Failed, Invalid
 from headrace import wiring
 from headrace.health_wiring import HealthStore, health_schema, health_store
 from release.adapters import postgresql_database, sqlite_database
 from release.adapters.migrations import newest_step
+from release.core.beacon_retention import BeaconRetention
 from release.core.counts import Slot
 from release.core.names import PRODUCTION
 from release.ports import Unanswered
-from tests.contract.test_health import ONE, SDK, SLOT, beacon
+from tests.contract.test_health import ONE, SDK, SLOT, TWO, beacon, erred
 from tests.contract.test_ledger import change
 from tests.support.cli import succeed
 from tests.support.postgresql import PASSWORD, PostgresServer
@@ -114,6 +116,36 @@ async def test_one_postgresql_database_holds_the_ledger_and_the_health(
             async with ledger.transaction():  # who counts does not wait for a change
                 assert await count(store, number) == 1
             assert await change(ledger) == number
+
+
+async def test_collectors_and_controllers_have_roles_that_can_do_no_more_than_they_must(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    """As docs/health-database.md has them."""
+    database = server.new_database()
+    schema = database.rpartition("=")[2]
+    async with health_store(tmp_path, database) as store:
+        assert await count(store, 1) == 1
+    page = await anyio.Path("docs/health-database.md").read_text()
+    grants = page.partition("```sql\n")[2].partition("```")[0]
+    for role in ("collector", "controller"):
+        server.execute(database, f"CREATE ROLE {role}_{schema} LOGIN PASSWORD '{PASSWORD}'")
+        server.execute(database, f"GRANT USAGE ON SCHEMA {schema} TO {role}_{schema}")
+        grants = grants.replace(f"headrace_{role}", f"{role}_{schema}")
+    server.execute(database, grants)
+    async with health_store(tmp_path, database.replace("//headrace:", f"//collector_{schema}:")) as store:
+        error = FirstError("Error", "", ())
+        assert await store.counting.add([erred(2, error), erred(3, error)], SLOT) == 2
+        with pytest.raises(Failed, match="permission denied"):
+            await store.upkeep.upkeep(SLOT * 10 + 86400, BeaconRetention())
+    async with health_store(tmp_path, database.replace("//headrace:", f"//controller_{schema}:")) as store:
+        assert await store.health.slots(SDK, PRODUCTION, {ONE}, SLOT, Slot(SLOT + 1))
+        assert await store.health.history(SDK, PRODUCTION, TWO, SLOT, Slot(SLOT + 1))
+        assert await store.errors.groups(SDK, ONE, PRODUCTION)
+        with pytest.raises(Failed, match="permission denied"):
+            await count(store, 4)
+        await store.upkeep.upkeep(SLOT * 10 + 400 * 86400, BeaconRetention())
+        assert not await store.errors.groups(SDK, ONE, PRODUCTION)
 
 
 async def test_a_url_of_another_form_is_not_shown(tmp_path: Path) -> None:
