@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from bundles.core.errors import Refused
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.change import Control
@@ -13,7 +12,7 @@ from release.core.checks import CheckAt, CheckState, conclude, is_checked, known
 from release.core.gate import Verdict
 from release.core.names import Channel
 from release.core.policy import Policy
-from release.core.routing import ChannelState, Rollout, RoutingTable
+from release.core.routing import Rollout, RoutingTable
 from release.core.smoke import clean_finding
 from release.policies import policy_in_force
 from release.ports import Kind, Transaction
@@ -59,21 +58,6 @@ async def why_checks_hold(
     found = await checks_at(transaction, policy, product, channel, rollout, now)
     holding = [f"check {at.rule.name}: {at.reason}" for at in found if at.verdict is not Verdict.PROMOTE]
     return "; ".join(holding) or None
-
-
-async def refuse_held(
-    transaction: Transaction, product: Product, channel: Channel, state: ChannelState | None, now: int
-) -> None:
-    """Raises `Refused` where a check holds the channel's live rollout."""
-    if state is None or state.rollout is None:
-        return
-    policy = await policy_in_force(transaction)
-    why = await why_checks_hold(transaction, policy, product, channel, state.rollout, now)
-    if why is not None:
-        raise Refused(
-            f"the rollout of {state.rollout.candidate} stays at {state.rollout.stage}: {why}. The controller asks"
-            " again by itself; in an emergency, --break-glass with a reason goes past its checks"
-        )
 
 
 def live_rollouts(table: RoutingTable) -> list[Live]:

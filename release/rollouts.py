@@ -8,20 +8,20 @@ import msgspec
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from release.change import Author, Begin, Control, Subject, refuse_retired
-from release.checks import checks_at, refuse_held
-from release.core.audit import CONTROLLER, document_at
+from release.checks import checks_at
+from release.core.audit import document_at
 from release.core.checks import CheckAt
 from release.core.commands import Command, Promote, Schedule, Start
 from release.core.health import Watch
 from release.core.names import Channel
-from release.core.policy import Policy
 from release.core.routing import ChannelState
 from release.core.smoke import SmokeOutcome, check_entries
 from release.core.transition import Circumstances, transition
+from release.holds import why_held
 from release.policies import calendar_warnings, frozen_words, policy_in_force
 from release.ports import Transaction
 from release.smoke import bind_to_proven, smoke_of
-from release.watches import may_go_on_unproven, watch_of, why_gate_holds
+from release.watches import watch_of, why_gate_holds
 
 
 class ChannelAt(msgspec.Struct, frozen=True):
@@ -89,21 +89,18 @@ async def _command_channel(
         if started is not None:
             await refuse_retired(transaction, product, started.candidate)
         state = state or ChannelState()
-        around = await _circumstances(control, transaction, product, channel, state, author)
+        around = await _circumstances(control, transaction, product, channel, author)
+        if isinstance(command, Promote):
+            policy = await policy_in_force(transaction)
+            held = await why_held(transaction, policy, product, channel, state, author, around.now)
+            around = msgspec.structs.replace(around, held=held)
         changed = transition(state, command, around)
-        if isinstance(command, Promote) and not author.breaks_glass:
-            await refuse_held(transaction, product, channel, state, around.now)
         await transaction.save_channel(product, channel, changed)
     return ChannelAt(around.revision, changed, around.frozen, around.needs_approval)
 
 
 async def _circumstances(
-    control: Control,
-    transaction: Transaction,
-    product: Product,
-    channel: Channel,
-    state: ChannelState,
-    author: Author,
+    control: Control, transaction: Transaction, product: Product, channel: Channel, author: Author
 ) -> Circumstances:
     now = control.clock.now()
     policy = await policy_in_force(transaction)
@@ -113,27 +110,8 @@ async def _circumstances(
         actor=author.actor,
         frozen=None if author.breaks_glass else frozen_words(policy, product, channel, now),
         needs_approval=policy.needs_approval(product, channel) and not author.breaks_glass,
-        held=await _why_held(transaction, policy, product, channel, state, author, now),
         revision=await transaction.revision() + 1,
     )
-
-
-async def _why_held(
-    transaction: Transaction,
-    policy: Policy,
-    product: Product,
-    channel: Channel,
-    state: ChannelState,
-    author: Author,
-    now: int,
-) -> str | None:
-    """Why the rollout's gate lets its candidate not go on; None also for a person who may go past it."""
-    if state.rollout is None or author.breaks_glass:
-        return None
-    why = await why_gate_holds(transaction, policy, product, channel, state, now)
-    if why is None or author.actor == CONTROLLER or not author.reason:
-        return why
-    return None if await may_go_on_unproven(transaction, product, channel, state.rollout, now) else why
 
 
 def _without_salt(command: Command) -> Command:

@@ -15,7 +15,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     """What decides beside the channel itself: the time in seconds since the epoch, and who asks.
 
     `frozen` says which freeze holds and until when; None where there is none. With `needs_approval` a second
-    person must let a candidate out of staging. `held` says why the rollout's health gate lets it not go on.
+    person must let a candidate out of staging. `held` says why its health gate or checks let it not go on.
     `revision` is the one that the command makes.
     """
 
@@ -111,8 +111,8 @@ def _promote(state: ChannelState, command: Promote, around: Circumstances) -> Ch
         )
     if around.held is not None:
         raise Refused(
-            f"the health gate holds the rollout of {rollout.candidate} at {rollout.stage}: {around.held}. After"
-            " its longest hold a --reason goes past it; in an emergency, --break-glass with a reason does"
+            f"the rollout of {rollout.candidate} stays at {rollout.stage}: {around.held}. What holds it is looked"
+            " at again by itself; in an emergency, --break-glass with a reason goes past it"
         )
     following = _following(rollout, command.to)
     if following == len(rollout.plan.stages):
