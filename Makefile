@@ -16,7 +16,7 @@ test: $(VENV)/.ready-dev system-packages
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 # 100,000 steps of the controller beside its oracle, other ones each time: about a quarter of an hour.
 nightly: $(VENV)/.ready-dev
