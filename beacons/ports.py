@@ -10,7 +10,7 @@ from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.beacon_retention import BeaconRetention
 from release.core.counts import Slot
-from release.core.names import Environment, Tenant
+from release.core.names import Environment
 
 
 class Counting(Protocol):
@@ -53,10 +53,6 @@ class Upkeep(Protocol):
 
     async def upkeep(self, now: int, retention: BeaconRetention) -> None:
         """Remove what is older than it is kept; what is counted meanwhile hardly waits."""
-        ...
-
-    async def erase_tenant(self, tenant: Tenant) -> None:
-        """Remove all counts of a tenant; nothing else names one."""
         ...
 
 

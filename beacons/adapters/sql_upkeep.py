@@ -10,7 +10,6 @@ from beacons.adapters.schema import counts, error_groups, installations, kept
 from beacons.core.spans import HOUR, MINUTE, floor
 from release.core.beacon_retention import SLOTS_KEPT_SECONDS, BeaconRetention
 from release.core.counts import SLOT_SECONDS, slot_of
-from release.core.names import Tenant
 
 INSTALLATION_SECONDS = 15 * 60
 _ROWS_AT_A_TIME = 2_000
@@ -32,10 +31,6 @@ class SqlUpkeep:
         ):
             await self._shorten(width, floor(now - seconds, HOUR))
         await self._remove(error_groups, error_groups.c.last_seen < now - retention.errors_seconds)
-
-    async def erase_tenant(self, tenant: Tenant) -> None:
-        """Remove all counts of a tenant."""
-        await self._remove(counts, counts.c.tenant == tenant)
 
     async def _shorten(self, width: int, since: int) -> None:
         """Keep this width's counts since then. That is written down first: a half removed hour is not read."""

@@ -168,12 +168,3 @@ async def test_a_beacon_that_comes_late_is_counted_all_the_same(store: HealthSto
     assert await in_all(store, ZERO - HOUR, ZERO + HOUR) == 1
     await store.upkeep.upkeep(ZERO + 9 * DAY, BeaconRetention())
     assert await in_all(store, ZERO - HOUR, ZERO + HOUR) == 1
-
-
-async def test_a_tenant_is_erased(store: HealthStore) -> None:
-    await store.counting.add([beacon(number, (ACME, GLOBEX)[number % 2]) for number in range(5000)], SLOT)
-    await store.upkeep.erase_tenant(ACME)
-    found = await store.health.slots(SDK, PRODUCTION, {ONE}, SLOT, Slot(SLOT + 1))
-    assert found == {SLOT: {ONE: {GLOBEX: Counts(2500)}}}
-    history = await store.health.history(SDK, PRODUCTION, TWO, Slot(0), Slot(SLOT + 1000))
-    assert history == {GLOBEX: Counts(2500)}
