@@ -4,7 +4,7 @@ import anyio
 import structlog
 
 from bundles.core.errors import HeadraceError
-from headrace import wiring
+from headrace import service_wiring
 from release.ask_checks import CheckAskers, DueCheck, ask_check, due_checks
 from release.change import Control
 from release.core.check_rule import Finding
@@ -15,7 +15,7 @@ _log = structlog.get_logger()
 
 async def ask_checks(control: Control, leadership: Leadership, askers: CheckAskers, interval: float) -> None:
     """Ask each check when it is due, several at once; none of them keeps another or a tick waiting for long."""
-    free = anyio.Semaphore(wiring.CHECKS_AT_ONCE)
+    free = anyio.Semaphore(service_wiring.CHECKS_AT_ONCE)
     asking: set[str] = set()
 
     async def ask_one(due: DueCheck) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from bundles.core.errors import HeadraceError
 from bundles.core.names import Product
-from headrace import wiring
+from headrace import service_wiring, wiring
 from headrace.channel_view import draw_channel, view_channel
 from headrace.check_task import ask_checks
 from headrace.gate_task import watch_gates
@@ -89,8 +89,8 @@ async def _run(
             told = _Told(leadership)
             group.start_soon(_tick, control, told, interval, as_json)
             group.start_soon(_warn, control, told, interval)
-            group.start_soon(_run_smoke_tests, control, told, wiring.smoke_runners(control), interval)
-            group.start_soon(ask_checks, control, told, wiring.check_askers(control), interval)
+            group.start_soon(_run_smoke_tests, control, told, service_wiring.smoke_runners(control), interval)
+            group.start_soon(ask_checks, control, told, service_wiring.check_askers(control), interval)
             gatekeeper = Gatekeeper(control, reports.health)
             group.start_soon(watch_gates, gatekeeper, told, interval, partial(_tell_step, as_json, "aborted"))
             group.start_soon(notify, control.ledger, control.clock, told, subscribed, interval)
@@ -166,7 +166,7 @@ async def _run_smoke_tests(
     control: Control, leadership: Leadership, runners: SmokeRunners, interval: float
 ) -> None:
     """Run each smoke test that has not run, a few at once; none of them keeps a tick waiting."""
-    free = anyio.Semaphore(wiring.SMOKE_TESTS_AT_ONCE)
+    free = anyio.Semaphore(service_wiring.SMOKE_TESTS_AT_ONCE)
 
     async def run_one(run: SmokeRun) -> None:
         try:

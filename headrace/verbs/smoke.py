@@ -9,7 +9,7 @@ from rich.console import Console
 from bundles.core.errors import HeadraceError
 from bundles.core.names import parse_product
 from bundles.core.version import parse_version
-from headrace import wiring
+from headrace import service_wiring
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -92,8 +92,8 @@ def _draw(console: Console, views: list[OutcomeView]) -> None:
 
 async def _run_together(control: Control, runs: list[SmokeRun], actor: str, key: str | None) -> list[OutcomeView]:
     """What came of each, in the plan's order. The first that could not be run or kept raises, after the others."""
-    limiter = anyio.CapacityLimiter(wiring.SMOKE_TESTS_AT_ONCE)
-    runners = wiring.smoke_runners(control)
+    limiter = anyio.CapacityLimiter(service_wiring.SMOKE_TESTS_AT_ONCE)
+    runners = service_wiring.smoke_runners(control)
     outcomes: dict[str, OutcomeView] = {}
     faults: list[HeadraceError] = []
 

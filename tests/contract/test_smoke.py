@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from bundles.core.errors import Refused
-from headrace import wiring
+from headrace import service_wiring, wiring
 from release.change import Author, Control
 from release.core.commands import Start
 from release.core.names import STABLE
@@ -40,7 +40,7 @@ async def test_outcomes_are_kept_in_order_with_whatever_a_program_prints(
     one, two = controls
     await begin(one, "sh -c 'printf \"\\\\000\\\\377 \\\\033[1mé\\\\n\"; date +%N'")
     [run] = await runs_of(one, SDK, STABLE)
-    kept = [await run_smoke_test(each, wiring.smoke_runners(each), run, "sam") for each in (one, two, one)]
+    kept = [await run_smoke_test(each, service_wiring.smoke_runners(each), run, "sam") for each in (one, two, one)]
     assert await list_outcomes(two, SDK, STABLE, ONE) == kept
     assert kept[0].output.startswith("\ufffd\ufffd é\n")
     assert len({outcome.output for outcome in kept}) == 3
@@ -63,7 +63,7 @@ async def test_of_two_controllers_one_runs_a_test(controls: tuple[Control, Contr
 
 async def _run_or_not(control: Control, run: SmokeRun, name: str, kept: list[str]) -> None:
     try:
-        await run_smoke_test(control, wiring.smoke_runners(control), run, name)
+        await run_smoke_test(control, service_wiring.smoke_runners(control), run, name)
     except Refused:
         return
     kept.append(name)

@@ -13,7 +13,7 @@ import pytest
 from bundles.core.errors import Failed
 from bundles.core.names import Product
 from bundles.core.version import Version
-from headrace import wiring
+from headrace import service_wiring
 from release.adapters.prometheus_check import PrometheusCheck
 from release.adapters.system_clock import SystemClock
 from release.adapters.webhook_check import WebhookCheck
@@ -144,19 +144,19 @@ async def test_prometheus_token_comes_from_a_file_or_the_environment(
 ) -> None:
     monkeypatch.delenv("HEADRACE_PROMETHEUS_TOKEN_FILE", raising=False)
     monkeypatch.delenv("HEADRACE_PROMETHEUS_TOKEN", raising=False)
-    assert wiring.prometheus_token() is None
+    assert service_wiring.prometheus_token() is None
     monkeypatch.setenv("HEADRACE_PROMETHEUS_TOKEN", "from-the-environment")
-    assert wiring.prometheus_token() == "from-the-environment"
+    assert service_wiring.prometheus_token() == "from-the-environment"
     file = tmp_path / "token"
     monkeypatch.setenv("HEADRACE_PROMETHEUS_TOKEN_FILE", str(file))
     with pytest.raises(Failed, match="can't read the token for Prometheus"):
-        wiring.prometheus_token()
+        service_wiring.prometheus_token()
     for content, why in ((b"\n", "is empty"), (b"a\nb", "one line"), (b"\xff", "not ASCII")):
         file.write_bytes(content)
         with pytest.raises(Failed, match=why):
-            wiring.prometheus_token()
+            service_wiring.prometheus_token()
     file.write_bytes(b"a-token\n")
-    assert wiring.prometheus_token() == "a-token"
+    assert service_wiring.prometheus_token() == "a-token"
 
 
 async def test_where_nothing_can_be_asked_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ async def test_where_nothing_can_be_asked_it_says_why(monkeypatch: pytest.Monkey
     monkeypatch.delenv("HEADRACE_SMOKE_SECRET_FILE", raising=False)
     monkeypatch.setenv("HEADRACE_SMOKE_SECRET", "short")
     askers = CheckAskers(
-        PrometheusCheck(wiring.prometheus_token), WebhookCheck(wiring.smoke_secret, SystemClock())
+        PrometheusCheck(service_wiring.prometheus_token), WebhookCheck(service_wiring.smoke_secret, SystemClock())
     )
     for rule, why in (
         (prometheus_rule("http://127.0.0.1:9"), "can't read the token"),

@@ -9,7 +9,7 @@ import pytest
 from bundles.core.errors import Refused
 from bundles.core.names import Product
 from bundles.core.version import Version
-from headrace import wiring
+from headrace import service_wiring
 from release.advance import advance
 from release.ask_checks import ask_check, due_checks
 from release.blocks import set_block
@@ -68,7 +68,7 @@ async def rolling(control: Control, *rules: CheckRule, stages: str = "5@10m,50@1
 async def ask(control: Control, now: int) -> list[CheckState | None]:
     """Ask all checks that are due at this time."""
     there = at(control, now)
-    askers = wiring.check_askers(there)
+    askers = service_wiring.check_askers(there)
     return [await ask_check(there, askers, due) for due in await due_checks(there)]
 
 
@@ -166,7 +166,7 @@ async def test_a_blocked_candidate_is_asked_about_no_more(control: Control, serv
 async def test_an_answer_that_comes_too_late_is_not_kept(control: Control, service: Service) -> None:
     """The rollout is paused, the rule is changed, or another controller has kept an answer meanwhile."""
     begun = await rolling(control, rule(service, failures=1))
-    askers = wiring.check_askers(begun)
+    askers = service_wiring.check_askers(begun)
     service.answer = BAD
 
     async def change_rule() -> None:

@@ -13,7 +13,7 @@ from bundles.core.version import Range
 from bundles.cores import Cores
 from bundles.order import Order, Publisher
 from bundles.publish import publish
-from headrace import wiring
+from headrace import service_wiring, wiring
 from release.blocks import clear_block, list_blocks, set_block
 from release.change import KEY_SECONDS, Author, Control
 from release.core.commands import Promote, Rollback
@@ -185,7 +185,7 @@ async def test_a_smoke_test_is_run_once_for_a_key(control: Control, tmp_path: Pa
     tests = parse_smoke_tests([], [f"sh -c 'echo ran | tee -a {ran}'", "false"], [], 60)
     tested = msgspec.structs.replace(start(TWO), plan=parse_plan("staging,100", [], None, tests))
     await command_channel(control, SDK, STABLE, tested, SAM)
-    runners = wiring.smoke_runners(control)
+    runners = service_wiring.smoke_runners(control)
 
     async def run_all(key: str | None) -> list[SmokeOutcome]:
         runs = await runs_of(control, SDK, STABLE)

@@ -10,7 +10,7 @@ import pytest
 from bundles.core.digest import Digest
 from bundles.core.errors import Invalid, Refused
 from bundles.core.version import Version
-from headrace import wiring
+from headrace import service_wiring
 from release.advance import advance
 from release.change import Author, Control, Subject
 from release.core.audit import open_row
@@ -60,7 +60,7 @@ async def stage(control: Control) -> str:
 
 
 async def run_all(control: Control, actor: str = "sam") -> list[SmokeOutcome]:
-    runners = wiring.smoke_runners(control)
+    runners = service_wiring.smoke_runners(control)
     return [await run_smoke_test(control, runners, run, actor) for run in await runs_of(control, SDK, STABLE)]
 
 
@@ -220,10 +220,10 @@ async def test_each_test_is_due_once(control: Control) -> None:
     due = await due_runs(control)
     assert [run.test.name for run in due] == ["command", "command-2"]
     for run in due:
-        await run_smoke_test(control, wiring.smoke_runners(control), run, "controller")
+        await run_smoke_test(control, service_wiring.smoke_runners(control), run, "controller")
     assert await due_runs(control) == []
     with pytest.raises(Refused, match="has run"):
-        await run_smoke_test(control, wiring.smoke_runners(control), due[0], "controller")
+        await run_smoke_test(control, service_wiring.smoke_runners(control), due[0], "controller")
     assert len(await list_outcomes(control, SDK, STABLE, None)) == 2
 
 
@@ -293,7 +293,7 @@ async def test_a_promotion_is_for_the_rollout_that_was_proven(control: Control) 
 
 async def _run_or_not(control: Control, run: SmokeRun, name: str, kept: list[str]) -> None:
     try:
-        await run_smoke_test(control, wiring.smoke_runners(control), run, name)
+        await run_smoke_test(control, service_wiring.smoke_runners(control), run, name)
     except Refused:
         return
     kept.append(name)
@@ -302,7 +302,7 @@ async def _run_or_not(control: Control, run: SmokeRun, name: str, kept: list[str
 async def _must_not_be_kept(control: Control, run: SmokeRun) -> None:
     assert isinstance(run.test, CommandTest)
     with pytest.raises(Refused, match="has ended while smoke test 'command' ran: that it passed is not kept"):
-        await run_smoke_test(control, wiring.smoke_runners(control), run, "controller")
+        await run_smoke_test(control, service_wiring.smoke_runners(control), run, "controller")
 
 
 async def _until(file: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bundles.core.errors import Failed
-from headrace import wiring
+from headrace import service_wiring
 from release.adapters.service_post import MAX_ANSWER_BYTES
 from release.adapters.system_clock import SystemClock
 from release.adapters.webhook_smoke import WebhookSmoke
@@ -119,14 +119,14 @@ async def test_without_a_good_secret_nothing_is_sent(tmp_path: Path, monkeypatch
     file = tmp_path / "secret"
     monkeypatch.setenv("HEADRACE_SMOKE_SECRET_FILE", str(file))
     with pytest.raises(Failed, match="can't read the secret"):
-        wiring.smoke_secret()
+        service_wiring.smoke_secret()
     file.write_bytes(b"short\n")
     with pytest.raises(Failed, match="at least 16 bytes"):
-        wiring.smoke_secret()
+        service_wiring.smoke_secret()
     file.write_bytes(SECRET + b"\n")
-    assert wiring.smoke_secret() == SECRET
+    assert service_wiring.smoke_secret() == SECRET
     monkeypatch.delenv("HEADRACE_SMOKE_SECRET_FILE")
     with pytest.raises(Failed, match="HEADRACE_SMOKE_SECRET_FILE"):
-        wiring.smoke_secret()
+        service_wiring.smoke_secret()
     monkeypatch.setenv("HEADRACE_SMOKE_SECRET", SECRET.decode())
-    assert wiring.smoke_secret() == SECRET
+    assert service_wiring.smoke_secret() == SECRET

@@ -14,7 +14,7 @@ from bundles.cores import Cores
 from bundles.order import Order, Publisher
 from bundles.publish import publish
 from bundles.resign import resign
-from headrace import wiring
+from headrace import service_wiring, wiring
 from release.adapters.backup_file import BackupFile
 from release.advance import advance
 from release.backup import back_up, restore
@@ -175,7 +175,7 @@ async def _run_smoke_test(house: House) -> None:
     for now in (NOW, NOW + 3_600):
         async with house.control(now) as control:
             for run in await due_runs(control):
-                await run_smoke_test(control, wiring.smoke_runners(control), run, CONTROLLER)
+                await run_smoke_test(control, service_wiring.smoke_runners(control), run, CONTROLLER)
             await control.sync()  # as the controller's ticks do beside
 
 
