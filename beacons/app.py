@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Protocol
 
 import anyio.to_thread
 import structlog
@@ -14,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from beacons import metrics
-from beacons.collect import Collector, Taken
+from beacons.collect import Taken
 from beacons.core.parse import MAX_BODY_BYTES
 from beacons.faults import fault_of
 from beacons.ports import Edge
@@ -60,10 +61,18 @@ _BY_TAKEN = {
 }
 
 
+class Takes(Protocol):
+    """Takes bodies of beacons."""
+
+    async def take(self, body: bytes) -> Taken:
+        """Take all of the body's beacons, or none of them. Raises `Invalid` where it is not of the right form."""
+        ...
+
+
 class Intake:
     """What pages post. An answer goes out for each request, whatever goes wrong."""
 
-    def __init__(self, collector: Collector, edge: Edge | None) -> None:
+    def __init__(self, collector: Takes, edge: Edge | None) -> None:
         self._collector = collector
         self._edge = edge
 
@@ -91,7 +100,7 @@ class Intake:
             if len(body) > MAX_BODY_BYTES:
                 return _too_large()
         try:
-            taken = self._collector.take(bytes(body))
+            taken = await self._collector.take(bytes(body))
         except Invalid as error:
             return _told(HTTPStatus.BAD_REQUEST, str(error)[:_MAX_TOLD])
         return _ACCEPTED if taken is Taken.ACCEPTED else _told(*_BY_TAKEN[taken])

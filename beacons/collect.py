@@ -29,7 +29,7 @@ class Collector:
         self._admission = Admission(limits)
         self._recent = Recent()
 
-    def take(self, body: bytes) -> Taken:
+    async def take(self, body: bytes) -> Taken:
         """Take all of the body's beacons, or none of them. Raises `Invalid` where it is not of the right form."""
         beacons = parse_beacons(body)
         metrics.received.inc(len(beacons))

@@ -38,11 +38,11 @@ def post(process: CollectorProcess, *beacons: Any, **headers: str) -> httpx.Resp
     return httpx.post(process.url + PATH, content=body(*beacons), headers={"content-type": TEXT, **headers})
 
 
-def counted(data: Path, version: str = "1.2.3") -> dict[str, Counts]:
+def counted(data: Path, version: str = "1.2.3", database: str | None = None) -> dict[str, Counts]:
     """What each tenant's installations of the build have come to, by now."""
 
     async def read() -> dict[str, Counts]:
-        async with health_store(data, None) as opened:
+        async with health_store(data, database) as opened:
             now = slot_of(time.time())
             slots = await opened.health.slots(
                 Product("sdk"), PRODUCTION, {Version(version)}, Slot(now - _DAY_OF_SLOTS), Slot(now + 2)
