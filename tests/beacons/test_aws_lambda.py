@@ -20,6 +20,7 @@ from tests.support.processes import collector
 HANDLER = "headrace.aws_lambda.handler"
 SECRET = "kept-for-the-function"
 MINUTE = 60
+GUIDE = Path(__file__).parents[2] / "docs" / "aws-lambda.md"
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def database(postgresql: PostgresServer, tmp_path: Path) -> str:
     database = postgresql.new_database()
     counted(tmp_path, database=database)
     schema = database.rpartition("=")[2]
-    guide = Path("docs/aws-lambda.md").read_text()
+    guide = GUIDE.read_text()
     _, _, statements = guide.partition("```sql\n")
     statements, _, _ = statements.partition("```")
     statements = statements.replace("headrace_collector", f"{schema}_collector").replace(
