@@ -60,8 +60,8 @@ class Function:
             raise Invalid(f"a function counts in PostgreSQL: set {HEALTH_DATABASE_VARIABLE} to postgresql://…")
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)  # Mangum's too
-        # A sandbox is never told of its end, so the store is never closed.
-        opening = AsyncExitStack().enter_async_context(health_store(Path(), database))
+        self._held = AsyncExitStack()  # never closed: a sandbox is not told of its end
+        opening = self._held.enter_async_context(health_store(Path(), database))
         health = self._loop.run_until_complete(opening)
         self._collector = DirectCollector(health.counting, SystemClock(), Limits())
         self._http = Mangum(_WithCommonHeaders(Intake(self._collector, None)), lifespan="off")

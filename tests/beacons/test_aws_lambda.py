@@ -20,25 +20,23 @@ from tests.support.processes import collector
 HANDLER = "headrace.aws_lambda.handler"
 SECRET = "kept-for-the-function"
 MINUTE = 60
-GUIDE = Path(__file__).parents[2] / "docs" / "aws-lambda.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "health-database.md"
 
 
 @pytest.fixture
 def database(postgresql: PostgresServer, tmp_path: Path) -> str:
-    """A health database that is up to date, with a role for the function, as the docs have it."""
+    """A health database that is up to date, with the roles and rights that the docs have for it."""
     database = postgresql.new_database()
     counted(tmp_path, database=database)
     schema = database.rpartition("=")[2]
-    guide = GUIDE.read_text()
-    _, _, statements = guide.partition("```sql\n")
-    statements, _, _ = statements.partition("```")
-    statements = statements.replace("headrace_collector", f"{schema}_collector").replace(
-        "headrace_health", "postgres"
+    rights = GUIDE.read_text().partition("```sql\n")[2].partition("```")[0]
+    statements = (
+        "CREATE ROLE headrace_controller;"
+        f" CREATE ROLE headrace_collector LOGIN PASSWORD '{SECRET}';"
+        f" GRANT USAGE ON SCHEMA {schema} TO headrace_collector; {rights}"
     )
-    statements = statements.replace("SCHEMA public", f"SCHEMA {schema}").replace(
-        "PASSWORD 'secret'", f"PASSWORD '{SECRET}'"
-    )
-    postgresql.execute(database, statements)
+    # Roles are the server's: each test has its own.
+    postgresql.execute(database, statements.replace("headrace_co", f"{schema}_co"))
     return database
 
 
