@@ -21,6 +21,7 @@ class SymbolicSourceMap:
         except SymbolicError as error:
             raise Invalid(f"the source map can't be read: {error}") from None
         self._script = SourceView.from_bytes(script)
+        self._widths: dict[int, int] = {}
 
     def place(self, frame: Frame) -> Place | None:
         """Where the frame's code is in the sources; None where that is not known."""
@@ -34,7 +35,11 @@ class SymbolicSourceMap:
         return Place(token.src, token.src_line + 1, token.src_col + 1, token.function_name or "")
 
     def _has(self, frame: Frame) -> bool:
-        """Whether the script has such a place. Columns count UTF-16's code units."""
-        if frame.line > len(self._script):
-            return False
-        return 2 * frame.column <= len(self._script[frame.line - 1].encode("utf-16-le")) + 2
+        """Whether the script has such a place, which may be at the line's end."""
+        return frame.line <= len(self._script) and frame.column <= self._width(frame.line) + 1
+
+    def _width(self, line: int) -> int:
+        """In UTF-16's code units, as columns are. A script is often a single line: it is measured once."""
+        if line not in self._widths:
+            self._widths[line] = len(self._script[line - 1].encode("utf-16-le")) // 2
+        return self._widths[line]
