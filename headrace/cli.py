@@ -32,6 +32,7 @@ VERBS = (
     "why",
     "who",
     "history",
+    "events",
     "errors",
     "audit",
     "backup",

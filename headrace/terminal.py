@@ -21,6 +21,7 @@ class Exit(IntEnum):
     CONFLICT = 5
     TIMED_OUT = 6
     ROLLED_BACK = 7
+    INTERRUPTED = 130
 
 
 _BY_FAULT: dict[type[HeadraceError], Exit] = {

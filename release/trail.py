@@ -6,13 +6,16 @@ from contextlib import aclosing
 
 import msgspec
 
-from bundles.core.errors import Failed
+from bundles.core.errors import Conflict, Failed
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys
-from release.core.audit import Entry, Fault, Row, TrailCheck, open_row
+from release.core.audit import GENESIS, Entry, Fault, Row, TrailCheck, open_row
 from release.core.names import Channel
 from release.ports import Ledger, Reading, SnapshotStore
 from release.snapshot import read_table
+
+MOST_AT_ONCE = 500
+"""So many changes are read on at once: no slow reader of theirs holds a transaction open."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -59,15 +62,65 @@ async def read_history(ledger: Ledger, product: Product, channel: Channel | None
     entries = deque[Entry](maxlen=limit)
     async with ledger.reading() as reading, aclosing(reading.trail(product)) as rows:
         async for row in rows:
-            try:
-                entry = open_row(row)
-            except msgspec.MsgspecError:
-                raise Failed(
-                    f"revision {row.revision} of the audit trail is damaged: see `headrace audit verify`"
-                ) from None
+            entry = opened(row)
             if channel is None or _touches(entry, product, channel):
                 entries.append(entry)
     return list(entries)
+
+
+class TrailReader:
+    """Reads the trail on after a revision, each change once, however often reading fails in between.
+
+    It must go on from what was read last: a database that was restored has other changes at the same revisions.
+    """
+
+    def __init__(self, ledger: Ledger, after: int) -> None:
+        self._ledger = ledger
+        self._revision = after
+        self._head = None if after else GENESIS
+
+    async def read_on(self) -> list[tuple[Row, Entry]]:
+        """The next changes, the oldest first; none where nothing is new.
+
+        Raises `Conflict` where the trail does not go on from what was read last, and `Failed` for a damaged row.
+        """
+        async with self._ledger.reading() as reading:
+            newest, head = await reading.revision(), await reading.audit_head()
+            if newest < self._revision:
+                raise Conflict(
+                    f"the control database is at revision {newest}, before {self._revision}: it was restored from"
+                    " a backup, or it is another one"
+                )
+            rows = await _first_rows(reading, self._revision) if newest > self._revision else []
+        found = [(row, opened(row)) for row in rows]
+        follows_on = found[0][1].previous if found else head
+        if self._head not in (None, follows_on):
+            raise Conflict(
+                f"the control database has other changes up to revision {self._revision} than were read: it was"
+                " restored from a backup. Begin anew"
+            )
+        self._revision, self._head = (rows[-1].revision, rows[-1].hash) if rows else (newest, head)
+        return found
+
+
+def opened(row: Row) -> Entry:
+    """The entry of a row. Raises `Failed` for a damaged one."""
+    try:
+        return open_row(row)
+    except msgspec.MsgspecError:
+        raise Failed(
+            f"revision {row.revision} of the audit trail is damaged: see `headrace audit verify`"
+        ) from None
+
+
+async def _first_rows(reading: Reading, after: int) -> list[Row]:
+    found: list[Row] = []
+    async with aclosing(reading.trail(after=after)) as rows:
+        async for row in rows:
+            found.append(row)
+            if len(found) == MOST_AT_ONCE:
+                break
+    return found
 
 
 def _touches(entry: Entry, product: Product, channel: Channel) -> bool:

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from bundles.core.names import parse_product
 from headrace import wiring
+from headrace.change_view import ChangeView, cells_of, view_change
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, ProductName, example
 from headrace.terminal import show
-from headrace.times import format_time
 from release.core.audit import Entry
 from release.core.names import parse_channel
 from release.trail import read_history
@@ -20,15 +20,9 @@ from release.trail import read_history
 app = typer.Typer(add_completion=False)
 
 
-class ChangeView(msgspec.Struct, frozen=True):
-    """A change: `before` and `after` are what it found and left, by place; `at` is RFC 3339 in UTC."""
+class HistoryView(ChangeView, frozen=True, kw_only=True):
+    """A change with what it found and left, by place; null where that was not kept."""
 
-    revision: int
-    at: str
-    actor: str
-    verb: str
-    subject: str
-    reason: str
     before: object
     after: object
 
@@ -55,21 +49,13 @@ def history(
     show(views, as_json, lambda console: _draw(console, views))
 
 
-def _view(entry: Entry) -> ChangeView:
-    return ChangeView(
-        revision=entry.revision,
-        at=format_time(entry.at),
-        actor=entry.actor,
-        verb=entry.verb,
-        subject=entry.subject,
-        reason=entry.reason,
-        before=entry.before,
-        after=entry.after,
-    )
+def _view(entry: Entry) -> HistoryView:
+    change = msgspec.structs.asdict(view_change(entry))
+    return HistoryView(**change, before=entry.before, after=entry.after)
 
 
-def _draw(console: Console, views: list[ChangeView]) -> None:
+def _draw(console: Console, views: list[HistoryView]) -> None:
     table = Table("revision", "at", "who", "what", "why", box=None, pad_edge=False)
     for view in views:
-        table.add_row(str(view.revision), view.at, view.actor, f"{view.verb} {view.subject}", view.reason)
+        table.add_row(*cells_of(view, f"{view.verb} {view.subject}"))
     console.print(table if views else "no changes")

@@ -51,6 +51,7 @@ VERBS = [
     ["why"],
     ["who"],
     ["history"],
+    ["events"],
     ["errors"],
     ["audit", "verify"],
     ["audit", "export"],
