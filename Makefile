@@ -63,7 +63,7 @@ format: $(VENV)/.ready-dev
 # Needs uv; run it after a change to the dependencies of pyproject.toml.
 lock:
 	$(COMPILE) --upgrade --extra demo -o requirements.lock
-	$(COMPILE) --upgrade --extra demo --extra dev --extra sigstore --extra aws-lambda --constraint requirements.lock -o requirements-dev.lock
+	$(COMPILE) --upgrade --extra demo --extra dev --extra sigstore --extra source-maps --extra aws-lambda --constraint requirements.lock -o requirements-dev.lock
 	$(COMPILE) --upgrade --extra bench --constraint requirements-dev.lock -o requirements-bench.lock
 
 clean:

@@ -8,16 +8,13 @@ import structlog
 from beacons.admission import Admission
 from beacons.collect import Taken
 from beacons.core.beacon import Beacon
-from beacons.core.limits import Limits
+from beacons.core.limits import REMEMBERED_SECONDS, Limits
 from beacons.core.parse import parse_beacons
 from beacons.ports import Clock, Counting
 from bundles.core.errors import Failed, Invalid
 from release.core.counts import Slot, slot_of
 
 _log = structlog.get_logger()
-
-REMEMBERED_SECONDS = 15 * 60
-"""How long an installation is known again, at least: see `Counting.add`."""
 
 
 class Queued(NamedTuple):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beacons.ports import Counting, ErrorGroups, SourceMap, Upkeep
+from bundles.core.errors import Failed
 from headrace.wiring import is_postgresql
 from release.ports import Health
 
@@ -63,8 +64,11 @@ async def health_store(data: Path, named: str | None) -> AsyncIterator[HealthSto
 
 
 def open_source_map(script: bytes, source_map: bytes) -> SourceMap:
-    """The source map of this script. Raises `Invalid` for what is none."""
-    from beacons.adapters.source_maps import SymbolicSourceMap  # one verb needs it, and it is slow to load
+    """The source map of this script. Raises `Invalid` for what is none, `Failed` where nothing here reads any."""
+    try:
+        from beacons.adapters.source_maps import SymbolicSourceMap  # one verb needs it, and it is slow to load
+    except ModuleNotFoundError:
+        raise Failed("no source map is read here: install headrace[source-maps] for that") from None
 
     return SymbolicSourceMap(script, source_map)
 

@@ -7,11 +7,11 @@ from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, literal, s
 
 from beacons.adapters.database import Database, upsert
 from beacons.adapters.schema import counts, error_groups, installations, kept
+from beacons.core.limits import REMEMBERED_SECONDS
 from beacons.core.spans import HOUR, MINUTE, floor
 from release.core.beacon_retention import SLOTS_KEPT_SECONDS, BeaconRetention
 from release.core.counts import SLOT_SECONDS, slot_of
 
-INSTALLATION_SECONDS = 15 * 60
 _ROWS_AT_A_TIME = 2_000
 
 
@@ -23,7 +23,7 @@ class SqlUpkeep:
 
     async def upkeep(self, now: int, retention: BeaconRetention) -> None:
         """Remove what is older than it is kept."""
-        await self._remove(installations, installations.c.slot < slot_of(now - INSTALLATION_SECONDS))
+        await self._remove(installations, installations.c.slot < slot_of(now - REMEMBERED_SECONDS))
         for width, seconds in (
             (SLOT_SECONDS, SLOTS_KEPT_SECONDS),
             (MINUTE, retention.minutes_seconds),

@@ -2,6 +2,8 @@
 
 import msgspec
 
+REMEMBERED_SECONDS = 15 * 60
+"""How long an installation is known again, at least: what is older may have been counted already."""
 MAX_REQUEST_BYTES = 64 * 1024
 """Of a request as it comes, with its head and what frames a chunked body."""
 MOST_CELLS_OF_TENANT = 16

@@ -122,6 +122,16 @@ def test_the_named_lines_are_those_of_the_sources() -> None:
     assert texts["../src/clone-element.js"].splitlines()[14][40:].startswith("props")
 
 
+def test_without_the_library_a_stack_stays_as_published(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(data, minified())
+    count(data, failing(RENDER))
+    write_build(tmp_path / "none", {"symbolic.py": "raise ModuleNotFoundError('symbolic')"})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "none"))
+    assert reasons(data) == ["no source map is read here: install headrace[source-maps] for that"]
+
+
 def test_what_can_not_be_traced_stays_as_published(data: Path, tmp_path: Path) -> None:
     map_of_none = json.dumps({"version": 3, "sources": ["a"], "names": [], "mappings": "!!!"})
     files: dict[str, str | bytes] = {
