@@ -15,6 +15,7 @@ from release.core.commands import Abort
 from release.core.counts import Slot, slot_of
 from release.core.gate import Judgement, Verdict
 from release.core.health import SETTLE_SECONDS, Rows, Side, Watch, judge_watch, see, summary
+from release.core.lag import LAG_SLOTS, with_lag
 from release.core.names import PRODUCTION, Channel
 from release.core.plan import StageKind
 from release.core.routing import MAX_REASON_LENGTH, ChannelState, Rollout
@@ -84,12 +85,13 @@ class _Gate:
         builds = {rollout.candidate} if state.stable is None else {rollout.candidate, state.stable}
         await self._audience.at(revision, rollout)
         candidate, stable = self._audience.sides(state, rollout)
-        slots = await self._health.slots(self._product, PRODUCTION, builds, watch.through, until)
+        since = Slot(max(watch.begun, watch.through - LAG_SLOTS))
+        slots = await self._health.slots(self._product, PRODUCTION, builds, since, until)
         new = [rows for slot, rows in slots.items() if slot >= watch.looked]
         fault = await self._fault(rollout, reports_damage=any(_reports_damage(candidate, rows) for rows in new))
         odds = await self._audience.odds(range(watch.through, until), rollout)
         baseline = await self._audience.baseline(watch)
-        return see(watch, slots, until, candidate, stable, baseline, odds.__getitem__), fault
+        return see(watch, with_lag(slots), until, candidate, stable, baseline, odds.__getitem__), fault
 
     async def _fault(self, rollout: Rollout, *, reports_damage: bool) -> str | None:
         """What is wrong with the candidate's bytes in the store, looked at once, and when pages report damage.

@@ -18,6 +18,7 @@ from release.core.commands import Command, Pause, Promote, Rollback, Start
 from release.core.counts import SLOT_SECONDS, slot_of
 from release.core.gate import Verdict
 from release.core.health import SETTLE_SECONDS, STALE_SECONDS, HealthRule, Metric
+from release.core.lag import LAG_SLOTS
 from release.core.names import PRODUCTION, STABLE, Tenant
 from release.core.plan import parse_plan
 from release.core.policy import Policy
@@ -92,8 +93,8 @@ class World:
         await report(self.reports.counting, slot, SDK, build, by_tenant)
 
     async def look(self) -> list[Looked]:
-        """What the gates say once all that was reported is settled."""
-        self.clock.seconds += SETTLE_SECONDS
+        """What the gates say once all that was reported is settled, a slot later."""
+        self.clock.seconds += LAG_SLOTS * SLOT_SECONDS + SETTLE_SECONDS
         try:
             return await self.keeper.look()
         finally:
@@ -134,6 +135,18 @@ async def test_a_broken_candidate_is_taken_back_and_the_audit_trail_says_why(wor
     assert (change.actor, change.verb) == (CONTROLLER, "abort")
     assert change.reason.startswith("health gate: its error rate is above the stable build's (e-value ")
     assert await world.look() == []
+
+
+async def test_a_candidate_does_not_look_worse_for_pages_that_say_late_that_all_is_well(world: World) -> None:
+    await world.begin()
+    await world.report(OLD, dict.fromkeys(TENANTS, USUAL), ago=SLOT_SECONDS)  # of pages that were open before
+    for _ in range(3):
+        await world.slots(1, USUAL, USUAL)
+        world.clock.seconds += SETTLE_SECONDS
+        (looked,) = await world.keeper.look()
+        world.clock.seconds -= SETTLE_SECONDS
+        assert looked.judgement.verdict is not Verdict.ABORT
+    assert await world.verdict() is Verdict.PROMOTE
 
 
 async def test_a_paused_rollout_is_taken_back_too(world: World) -> None:
