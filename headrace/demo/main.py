@@ -13,15 +13,19 @@ from rich.console import Console
 from bundles.core.errors import Failed
 from headrace import wiring
 from headrace.demo.board import Board
+from headrace.demo.breakage import TakenBack, break_and_watch
 from headrace.demo.fetch import SdkBuilds
 from headrace.demo.parts import run_verb, running
+from headrace.demo.reports import Reports
 from headrace.demo.traffic import Traffic
 from headrace.demo.walk import Undone, Walk
 
 TENANTS = 1_000
 LEAST_BAKE_SECONDS = 2
 PINNED, CANARY = "tenant-0007", "tenant-0042"
+_GATE = Path(__file__).with_name("gate.toml")
 _SERVE = ("serve", "--port", "0", "--probe-port", "0")
+_COLLECT = ("collect", "--port", "0", "--probe-port", "0")
 _CONTROL = ("controller", "--interval", "0.2")
 
 
@@ -35,6 +39,7 @@ class Story(msgspec.Struct, frozen=True):
     failed: int
     stages: dict[str, int]
     rollback: Undone
+    taken_back: TakenBack
 
 
 async def tell(data: Path, sdk: SdkBuilds, console: Console) -> Story:
@@ -49,12 +54,17 @@ async def tell(data: Path, sdk: SdkBuilds, console: Console) -> Story:
         await stack.enter_async_context(running(data, data / "controller.log", "controller running", *_CONTROL))
         origin = await stack.enter_async_context(running(data, data / "origin.log", "origin listening", *_SERVE))
         control = await stack.enter_async_context(wiring.control(data))
+        collector = await stack.enter_async_context(
+            running(data, data / "collector.log", "collector listening", *_COLLECT)
+        )
         url = f"http://{origin['address']}"
         console.print(f"\nthe origin is at {url}, the controller runs, and {TENANTS} tenants ask all the time")
-        traffic = Traffic(url, sdk.product, sdk.entry, TENANTS, integrity)
+        reports = Reports(f"http://{collector['host']}:{collector['port']}", sdk.product)
+        traffic = Traffic(url, sdk.product, sdk.entry, TENANTS, integrity, reports)
         board = Board(console, traffic)
-        async with traffic.flowing(), board.shown():
-            story = await _walk(Walk(data, sdk.product, control, traffic, board), traffic, sdk)
+        async with reports.flowing(), traffic.flowing(), board.shown():
+            walk = Walk(data, sdk.product, control, traffic, board)
+            story = await _walk(walk, traffic, reports, board, sdk)
         _summarise(console, story)
         if console.is_terminal:
             console.print(f"\nlook around: {url}/t/{PINNED}/{sdk.product}.json    (Ctrl-C ends the demo)")
@@ -79,8 +89,8 @@ async def _publish_all(data: Path, sdk: SdkBuilds, console: Console) -> dict[str
     return integrity
 
 
-async def _walk(walk: Walk, traffic: Traffic, sdk: SdkBuilds) -> Story:
-    first, second, third = (build.version for build in sdk.builds[:3])
+async def _walk(walk: Walk, traffic: Traffic, reports: Reports, board: Board, sdk: SdkBuilds) -> Story:
+    first, second, third, fourth = (build.version for build in sdk.builds[:4])
     bake = await _time_for_all_to_ask(traffic)
     await walk.verb("pin", "set", PINNED, sdk.product, first, "--reason", "tested with checkout")
     await walk.why(PINNED)
@@ -90,9 +100,13 @@ async def _walk(walk: Walk, traffic: Traffic, sdk: SdkBuilds) -> Story:
     await walk.verb("rollout", "start", sdk.product, third, "--stages", "staging,25,100", "--bake", bake)
     await walk.watch(third)
     rollback = await walk.roll_back(third, second)
+    await walk.verb("policy", "apply", str(_GATE))
+    taken_back = await break_and_watch(walk, traffic, reports, board, fourth)
     await walk.why(PINNED)
     if traffic.answers[PINNED] != first:
         raise Failed(f"the pinned tenant got {traffic.answers[PINNED]}, not {first}")
+    if reports.faults:
+        raise Failed(f"{len(reports.faults)} bodies of beacons were not taken, the first: {reports.faults[0]}")
     if traffic.faults:
         raise Failed(f"{len(traffic.faults)} of {traffic.asked} requests failed, the first: {traffic.faults[0]}")
     return Story(
@@ -103,6 +117,7 @@ async def _walk(walk: Walk, traffic: Traffic, sdk: SdkBuilds) -> Story:
         failed=len(traffic.faults),
         stages=stages,
         rollback=rollback,
+        taken_back=taken_back,
     )
 
 
@@ -119,5 +134,10 @@ def _summarise(console: Console, story: Story) -> None:
     console.print(
         f"rollback: every answer was the old build again {story.rollback.ms_from_flip} ms after the flip,"
         f" {story.rollback.ms_from_command} ms after the command was given"
+    )
+    back = story.taken_back
+    console.print(
+        f"the broken build: the last answer was {back.ms_to_last_answer / 1000:.1f} s after its first bad beacon,"
+        f" {back.failed_pages} of {back.loads} pages failed until then, and nobody had to act"
     )
     console.print(f"{story.requests} requests, {story.failed} failed")

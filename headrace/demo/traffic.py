@@ -12,6 +12,8 @@ from itertools import cycle
 import anyio
 import httpx
 
+from headrace.demo.reports import Reports
+
 _CLIENTS = 8
 _FOLLOW_EACH = 50
 _LOCATION = re.compile(r"/(?P<product>.+)@(?P<version>[^@/]+)/(?P<path>.+)")
@@ -21,13 +23,22 @@ class Traffic:
     """What a number of tenants were last answered, and whether any request failed.
 
     `integrity` has each version's expected SRI value of the entry file: of each fiftieth answer, the file behind
-    the redirect is fetched, decoded and checked.
+    the redirect is fetched, decoded and checked. `reports` is told of each page that has loaded.
     """
 
-    def __init__(self, origin: str, product: str, entry: str, tenants: int, integrity: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        origin: str,
+        product: str,
+        entry: str,
+        tenants: int,
+        integrity: Mapping[str, str],
+        reports: Reports,
+    ) -> None:
         self._origin = origin
         self._path = f"{product}/{entry}"
         self._integrity = integrity
+        self._reports = reports
         self.tenants = [f"tenant-{number:04}" for number in range(tenants)]
         self._queue = cycle(self.tenants)
         self.answers: dict[str, str] = {}
@@ -75,6 +86,7 @@ class Traffic:
         version = match["version"]
         self.answers[tenant] = version
         self.last_answered[version] = time.time()
+        self._reports.page(tenant, version)
         if self.asked % _FOLLOW_EACH == 0:
             await self._follow(client, match[0], version)
 

@@ -15,10 +15,9 @@ from headrace.demo.parts import run_verb
 from headrace.demo.traffic import Traffic
 from release.change import Control
 from release.core.names import STABLE
-from release.core.routing import ChannelState
-from release.rollouts import read_channel
+from release.rollouts import ChannelAt, read_channel
 
-_LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.05
 
 
 class Undone(msgspec.Struct, frozen=True):
@@ -33,7 +32,7 @@ class Walk:
 
     def __init__(self, data: Path, product: str, control: Control, traffic: Traffic, board: Board) -> None:
         self._data = data
-        self._product = product
+        self.product = product
         self._control = control
         self._traffic = traffic
         self._board = board
@@ -45,7 +44,7 @@ class Walk:
 
     async def why(self, tenant: str, *options: str) -> None:
         """Ask why a tenant gets what it gets."""
-        answer = await self.verb("why", tenant, self._product, *options)
+        answer = await self.verb("why", tenant, self.product, *options)
         self._board.say(f"{answer['version']}: {answer['rule']}")
 
     async def watch(self, version: str) -> dict[str, int]:
@@ -54,15 +53,15 @@ class Walk:
         At the last stage's end each is asked once more.
         """
         reached: dict[str, int] = {}
-        state = await self._channel()
+        state = (await self.channel()).state
         while (rollout := state.rollout) is not None:
             stage = str(rollout.stage)
             self._board.begin(f"{version} at stage {stage}")
             while state.rollout == rollout:
                 reached[stage] = self._traffic.builds()[version]
                 self._board.note()
-                await anyio.sleep(_LOOK_SECONDS)
-                state = await self._channel()
+                await anyio.sleep(LOOK_SECONDS)
+                state = (await self.channel()).state
             if state.rollout is None:
                 await self._traffic.sweep()
                 reached[stage] = self._traffic.builds()[version]
@@ -76,7 +75,7 @@ class Walk:
         """Roll a stable build back under traffic, and watch for its last answer."""
         self._board.begin(f"{version} is rolled back to {to}")
         asked = time.time()
-        await self.verb("rollback", self._product, "--reason", "errors on checkout")
+        await self.verb("rollback", self.product, "--reason", "errors on checkout")
         flipped = wiring.snapshot_file(self._data).stat().st_mtime
         await self._traffic.sweep()
         last = self._traffic.last_answered[version]
@@ -86,5 +85,6 @@ class Walk:
             raise Failed(f"a tenant still gets {version} after its rollback")
         return Undone(round((last - asked) * 1000), round((last - flipped) * 1000))
 
-    async def _channel(self) -> ChannelState:
-        return (await read_channel(self._control, Product(self._product), STABLE)).state
+    async def channel(self) -> ChannelAt:
+        """The channel as it is now."""
+        return await read_channel(self._control, Product(self.product), STABLE)

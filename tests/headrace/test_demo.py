@@ -118,7 +118,7 @@ def test_the_demo_keeps_its_promises_off_a_terminal(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert result.returncode == 0, result.stderr
@@ -131,4 +131,9 @@ def test_the_demo_keeps_its_promises_off_a_terminal(tmp_path: Path) -> None:
     assert 0 < stages["5%"] < stages["25%"] < stages["50%"] < 999
     assert story["rollback"]["ms_from_command"] > story["rollback"]["ms_from_flip"]
     assert "is rolled back to" in result.stderr
+    taken_back = story["taken_back"]
+    assert taken_back["reason"].startswith("health gate: its error rate is above the stable build's")
+    assert 0 < taken_back["failed_pages"] < taken_back["loads"] < story["requests"]
+    assert taken_back["ms_to_last_answer"] > 0
+    assert "was taken back by itself" in result.stderr
     assert list(tmp_path.iterdir()) == []
