@@ -6,6 +6,10 @@ from typing import Annotated
 
 import typer
 
+from bundles.core.errors import Invalid
+from bundles.core.names import Product, parse_product
+from bundles.core.version import Version, parse_version
+
 Data = Annotated[
     Path,
     typer.Option("--data", envvar="HEADRACE_DATA", help="The folder of keys, builds, database and snapshots."),
@@ -124,6 +128,14 @@ def actor_or_login(actor: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # no login name, as in some containers
         return "unknown"
+
+
+def parse_build(text: str) -> tuple[Product, Version]:
+    """A build from `product@version`."""
+    product, at, version = text.rpartition("@")
+    if not at or not product:
+        raise Invalid(f"{text!r} is no build: write product@version, as in posthog-js@1.4.2")
+    return parse_product(product), parse_version(version)
 
 
 def example(*lines: str) -> str:

@@ -13,24 +13,33 @@ from rich.table import Table
 
 from bundles.compare import Comparison, FileChange, PublishedSide, Side, UnpublishedSide, compare
 from bundles.core.errors import Invalid
-from bundles.core.names import Product, parse_product
-from bundles.core.version import Version, parse_version
+from bundles.core.names import Product
+from bundles.core.version import Version
 from bundles.cores import Cores
 from bundles.load import load_build
 from bundles.ports import ArtifactSource, BuildReader
 from bundles.screen import WithoutSourceMaps
 from headrace import wiring
-from headrace.options import DEFAULT_DATA, AsJson, Data, example
+from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example, parse_build
+from headrace.revision_view import draw_revisions
 from headrace.terminal import show
+from release.revisions import RevisionDiff, diff_revisions
 
 app = typer.Typer(add_completion=False)
-Build = tuple[Product, Version]
+_MAX_DIGITS = 18
 _HEADINGS = ("file", "raw", "", "br", "", "delta")
-_HELP = "A published build as product@version, or what a build system wrote: a folder, tar, tgz or zip."
+_HELP = (
+    "A published build as product@version, what a build system wrote (a folder, tar, tgz or zip), or a revision of"
+    " the routing table."
+)
 
 
 @app.command(
-    epilog=example("headrace diff posthog-js@1.4.1 posthog-js@1.4.2", "headrace diff posthog-js@1.4.1 dist")
+    epilog=example(
+        "headrace diff posthog-js@1.4.1 posthog-js@1.4.2",
+        "headrace diff posthog-js@1.4.1 dist",
+        "headrace diff 12 20",
+    )
 )
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help=_HELP)],
@@ -38,10 +47,19 @@ def diff(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a CI comment.")] = False,
     source_maps: Annotated[bool, typer.Option("--source-maps", help="Compare source maps too.")] = False,
     data: Data = DEFAULT_DATA,
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how much each file grew from build A to build B, in raw, br and delta bytes."""
+    """Say how much each file grew from build A to build B, in raw, br and delta bytes.
 
+    Between two revisions: each channel, pin, block, policy and tenant that differs, with what it was and became.
+    """
+    if _is_revision(before) and _is_revision(after):
+        if markdown or source_maps:
+            raise Invalid("--markdown and --source-maps are of builds: leave them out to compare revisions")
+        found = anyio.run(_diff_revisions, data, database, int(before), int(after))
+        show(found, as_json, lambda console: draw_revisions(console, found))
+        return
     with ExitStack() as stack:
         parsed = [_parse(text, stack, source_maps=source_maps) for text in (before, after)]
         comparison = anyio.run(_compare, data, parsed)
@@ -49,17 +67,30 @@ def diff(
     show(_document(before, after, comparison), as_json, lambda console: draw(console, before, after, comparison))
 
 
-def _parse(text: str, stack: ExitStack, *, source_maps: bool) -> ArtifactSource | Build:
+def _is_revision(text: str) -> bool:
+    """A file or folder of that name comes first."""
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and not Path(text).exists()
+
+
+async def _diff_revisions(data: Path, database: str | None, before: int, after: int) -> RevisionDiff:
+    async with wiring.ledger(data, database) as ledger:
+        return await diff_revisions(ledger, before, after)
+
+
+def _parse(text: str, stack: ExitStack, *, source_maps: bool) -> ArtifactSource | tuple[Product, Version]:
     if Path(text).exists():
         source = stack.enter_context(wiring.source(Path(text)))
         return source if source_maps else WithoutSourceMaps(source)
-    product, at, version = text.rpartition("@")
+    product, at, _ = text.rpartition("@")
     if not at or not product:
-        raise Invalid(f"{text!r} is neither a file nor a build: write product@version, as in posthog-js@1.4.2")
-    return parse_product(product), parse_version(version)
+        raise Invalid(
+            f"{text!r} is neither a file nor a build: write product@version, as in posthog-js@1.4.2, or two"
+            " revisions, as in 12 20"
+        )
+    return parse_build(text)
 
 
-async def _compare(data: Path, given: Sequence[ArtifactSource | Build]) -> Comparison:
+async def _compare(data: Path, given: Sequence[ArtifactSource | tuple[Product, Version]]) -> Comparison:
     cores = Cores()
     async with wiring.store(data) as store:
         before, after = [

@@ -1,22 +1,21 @@
 """`headrace who`."""
 
+from typing import Annotated
+
 import anyio
 import msgspec
 import typer
 from rich.console import Console
 
-from bundles.core.names import parse_product
-from bundles.core.version import parse_version
 from headrace import wiring
 from headrace.options import (
     DEFAULT_DATA,
     AsJson,
     ChannelName,
     Data,
-    ProductName,
     SnapshotDatabase,
-    VersionText,
     example,
+    parse_build,
 )
 from headrace.tenant_list import TenantsOption, read_tenants
 from headrace.terminal import show
@@ -39,10 +38,14 @@ class Who(msgspec.Struct, frozen=True):
     holders: list[Holder]
 
 
-@app.command(epilog=example("headrace who posthog-js 1.4.2 --tenants tenants.txt"))
+@app.command(epilog=example("headrace who posthog-js@1.4.2 --tenants tenants.txt"))
 def who(
-    product: ProductName,
-    version: VersionText,
+    product: Annotated[
+        str, typer.Argument(metavar="BUILD", help="A build, as product@version or product version.")
+    ],
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="Its version, where it is apart.")
+    ] = None,
     tenants: TenantsOption = None,
     channel: ChannelName = STABLE,
     data: Data = DEFAULT_DATA,
@@ -50,7 +53,8 @@ def who(
     as_json: AsJson = False,
 ) -> None:
     """List who is left on a build, of the tenants that are known."""
-    name, build, target = parse_product(product), parse_version(version), parse_channel(channel)
+    name, build = parse_build(product if version is None else f"{product}@{version}")
+    target = parse_channel(channel)
     known = read_tenants(tenants)
 
     async def run() -> Held:

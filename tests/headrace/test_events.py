@@ -1,4 +1,7 @@
-"""`headrace events` on real processes: each change once, whatever happens to who reads and to what is read."""
+"""`headrace events` and `headrace diff REV1 REV2` on real processes.
+
+Each change is told once, whatever happens to who reads and to what is read.
+"""
 
 import contextlib
 import json
@@ -163,3 +166,54 @@ def test_a_database_that_is_away_loses_and_repeats_nothing(
         succeed(data, "pin", "clear", "acme", "sdk")
         assert [follower.next()["revision"] for _ in range(2)] == [3, 4]
         assert [json.loads(line)["event"] for line in follower.told()] == ["the control database is back"]
+
+
+def test_two_revisions_are_compared_by_what_is_other_at_their_ends(released_data: Path) -> None:
+    succeed(released_data, "rollout", "start", "sdk", "1.1.0", "--stages", "canary,100")
+    succeed(released_data, "pin", "set", "acme", "sdk", "1.0.0", "--until", "2999-01-31", "--reason", "tested")
+    succeed(released_data, "block", "set", "sdk", "1.0.0")
+    succeed(released_data, "block", "clear", "sdk", "1.0.0")
+    found = succeed(released_data, "diff", "2", "6")
+    assert (found["before"], found["after"], found["unknown"]) == (2, 6, [])
+    assert [change["place"] for change in found["changes"]] == ["channels/sdk/stable", "pins/sdk/acme/production"]
+    pin = found["changes"][1]
+    assert (pin["before"], pin["after"]["target"]) == (None, "1.0.0")
+    back = succeed(released_data, "diff", "6", "2")["changes"]
+    assert [(each["before"], each["after"]) for each in back] == [
+        (each["after"], each["before"]) for each in found["changes"]
+    ]
+    lines = run(released_data, "diff", "0", "6").stdout.splitlines()
+    assert lines[:3] == ["revision 0 to 6: 2 places differ", "channel sdk stable", "  stable: none -> 1.0.0"]
+    assert lines[3].startswith("  rollout: none -> 1.1.0 at canary since 20")
+    assert lines[4:] == [
+        "pin sdk acme production",
+        "  author: none -> sam",
+        "  expires_at: none -> 2999-01-31T00:00:00+00:00",
+        "  reason: none -> tested",
+        "  target: none -> 1.0.0",
+    ]
+    assert run(released_data, "diff", "4", "4").stdout == "revision 4 to 4: nothing differs\n"
+
+
+def test_revisions_that_can_not_be_compared_are_told(released_data: Path) -> None:
+    assert "there is no revision 9 yet" in fail(released_data, "diff", "1", "9", code=2)
+    assert "or two revisions, as in 12 20" in fail(released_data, "diff", "1", "sdk", code=2)
+    assert "--markdown and --source-maps are of builds" in fail(
+        released_data, "diff", "1", "2", "--markdown", code=2
+    )
+    tamper(
+        released_data,
+        "UPDATE audit_entries SET entry = json_set(entry, '$.before', NULL, '$.after', NULL) WHERE revision = 2",
+    )
+    assert succeed(released_data, "diff", "0", "2")["unknown"] == [2]
+    assert "these revisions changed, which did not keep it: 2" in run(released_data, "diff", "1", "2").stdout
+    tamper(released_data, "DELETE FROM audit_entries WHERE revision = 1")
+    assert "revision 1 of the audit trail is missing" in fail(released_data, "diff", "0", "2", code=1)
+
+
+def test_who_takes_a_build_as_one_word(released_data: Path) -> None:
+    succeed(released_data, "pin", "set", "acme", "sdk", "1.0.0")
+    found = succeed(released_data, "who", "sdk@1.0.0")
+    assert found == succeed(released_data, "who", "sdk", "1.0.0")
+    assert [holder["tenant"] for holder in found["holders"]] == ["acme"]
+    assert "'sdk' is no build: write product@version" in fail(released_data, "who", "sdk", code=2)
