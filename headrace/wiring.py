@@ -231,6 +231,11 @@ async def ledger(data: Path, database: str | None) -> AsyncIterator[Ledger]:
         yield SqlLedger(opened)
 
 
+def has_ledger(data: Path, database: str | None) -> bool:
+    """False where to open the control plane's state would begin an empty one."""
+    return is_postgresql(database) or Path(database or data / "control.db").exists()
+
+
 def backup_file(path: Path, secret_file: Path | None) -> BackupFile:
     """A backup in this file, sealed by what the secret's file holds, or else by HEADRACE_BACKUP_SECRET."""
     if secret_file is not None:

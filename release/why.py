@@ -8,6 +8,8 @@ from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
+from release.core.acts import Act, acts_of
+from release.core.ahead import Turn, held_by_table, turns_ahead
 from release.core.moves import Holder, holders, known_askers
 from release.core.names import Channel, Environment, Tenant
 from release.core.resolve import Resolution, resolve_tenant
@@ -17,12 +19,19 @@ from release.snapshot import read_table
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """A resolution at a revision, with what it was decided from."""
+    """A resolution at a revision, with what it was decided from.
+
+    `ahead` is what would change it by itself, and `acts` what a person could do. `held` is what the routing table
+    has of why the channel's rollout does not go on.
+    """
 
     revision: int
     resolution: Resolution
     pin: Pin | None
     channel: ChannelState
+    ahead: list[Turn]
+    acts: list[Act]
+    held: list[str]
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -44,11 +53,17 @@ async def explain(
 ) -> Explanation:
     """The resolution as an origin makes it. Raises `Invalid` where nothing of the product was released."""
     table, routes = await _routes(snapshots, trusted, product)
+    asker, now, known = PinKey(tenant, environment), clock.now(), table.tenants
+    resolution = resolve_tenant(routes, tenant, environment, channel, now=now, known=known)
+    ahead = turns_ahead(routes, channel, asker, resolution, now, known)
     return Explanation(
         revision=table.revision,
-        resolution=resolve_tenant(routes, tenant, environment, channel, now=clock.now(), known=table.tenants),
-        pin=routes.pins.get(str(PinKey(tenant, environment))),
+        resolution=resolution,
+        pin=routes.pins.get(str(asker)),
         channel=routes.channels.get(channel, ChannelState()),
+        ahead=ahead,
+        acts=acts_of(routes, channel, asker, resolution, ahead, now, known),
+        held=held_by_table(routes, channel),
     )
 
 
