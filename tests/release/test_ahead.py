@@ -69,12 +69,12 @@ def test_the_soonest_turn_to_the_candidate_is_when_it_comes(
 ) -> None:
     asker = PinKey(tenant, PRODUCTION if environment == PRODUCTION else STAGING)
     place = data.draw(st.integers(-1, len(plan.stages) - 1))
-    coming: Rollout | Scheduled = Scheduled(TWO, plan, "salt", data.draw(st.integers(0, 900)), "kim")
-    state = ChannelState((ONE,), scheduled=coming)
-    if place >= 0:
-        state = ChannelState(
-            (ONE,), Rollout(TWO, plan, "salt", place, data.draw(st.integers(1, 600)), author="kim")
-        )
+    if place < 0:
+        begins_at = data.draw(st.integers(0, 900))
+        state = ChannelState((ONE,), scheduled=Scheduled(TWO, plan, "salt", begins_at, "kim"))
+    else:
+        since = data.draw(st.integers(1, 600))
+        state = ChannelState((ONE,), Rollout(TWO, plan, "salt", place, since, author="kim"))
     routes = ProductRoutes({STABLE: state}, {} if pin is None else {str(asker): pin})
     known = {tenant: about}
     present = resolve_tenant(routes, tenant, asker.environment, now=NOW, known=known)
