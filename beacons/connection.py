@@ -1,7 +1,8 @@
 """A connection within its limits: of time, of bytes for one request, and of the number of connections.
 
 uvicorn's protocol gives up on a connection that is idle after an answer. Here a request that does not become whole
-ends it too, and one that never begins.
+ends it too, one that never begins, and a client that sends request upon request or takes no answers. A request has
+one answer.
 """
 
 import asyncio
@@ -10,7 +11,11 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from beacons import metrics
-from beacons.core.limits import MAX_REQUEST_BYTES, Limits
+from beacons.core.limits import MAX_REQUEST_BYTES, MOST_REQUESTS_AHEAD, Limits
+
+
+class _NoRequest(Exception):
+    """What the parser tells uvicorn of, which answers 400 and ends the connection."""
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -22,6 +27,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._seen = 0
         self._has_begun = False  # a request that is not here whole
+        self._has_head = False  # but its head is
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -49,10 +55,30 @@ class BoundedConnection(HttpToolsProtocol):
         if self._seen > MAX_REQUEST_BYTES and not self.transport.is_closing():
             self._refuse(413, b"the request is too large\n", "large")
 
+    def timeout_keep_alive_handler(self) -> None:
+        """It was idle since an answer; who has not taken that by now never will."""
+        self.transport.abort()
+
     def on_message_begin(self) -> None:
         """A request begins."""
         self._has_begun = True
+        self._has_head = False
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head; one behind the body is none (RFC 9110, section 6.5.1)."""
+        if not self._has_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """A request's head is here whole."""
+        if self.parser.should_upgrade():
+            raise _NoRequest  # the parser would take its body for the next request
+        if len(self.pipeline) >= MOST_REQUESTS_AHEAD:
+            metrics.ended.labels("ahead").inc()
+            raise _NoRequest
+        self._has_head = True
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """A request is here whole."""
@@ -78,7 +104,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._deadline = None
-        if self.transport.is_closing() or self._is_answering():
+        if self.transport.is_closing() or self.transport.get_write_buffer_size():
             metrics.ended.labels("slow-reader").inc()
             self.transport.abort()
         elif self._has_begun:
@@ -87,12 +113,12 @@ class BoundedConnection(HttpToolsProtocol):
             metrics.ended.labels("idle").inc()
             self.transport.close()
 
-    def _is_answering(self) -> bool:
-        return self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
-
     def _refuse(self, status: int, text: bytes, limit: str) -> None:
-        """Say why, and end."""
+        """Say why, and end; or end alone, where the request was answered by its head."""
         metrics.ended.labels(limit).inc()
+        if self._has_head and self.cycle.response_complete:
+            self.transport.abort()
+            return
         fields = [
             *self.server_state.default_headers,
             (b"content-type", b"text/plain; charset=utf-8"),

@@ -6,6 +6,8 @@ REMEMBERED_SECONDS = 15 * 60
 """How long an installation is known again, at least: what is older may have been counted already."""
 MAX_REQUEST_BYTES = 64 * 1024
 """Of a request as it comes, with its head and what frames a chunked body."""
+MOST_REQUESTS_AHEAD = 8
+"""So many requests of a connection wait for the answers to those before them."""
 MOST_CELLS_OF_TENANT = 16
 """So many builds and environments of one tenant are counted in a slot."""
 MOST_CELLS = 50_000

@@ -180,6 +180,72 @@ def test_one_after_the_other_on_one_connection(running: CollectorProcess) -> Non
     assert [answer.status for answer in received] == [202] * 5 + [408]
 
 
+def test_requests_without_end_on_one_connection_end_it(running: CollectorProcess) -> None:
+    """Else they wait in memory, while the process reads and does nothing else."""
+    received = asyncio.run(exchange(running.url, b"GET / HTTP/1.1\r\n\r\n" * 200_000, half_close=False))
+    assert len(received) < 100_000
+    assert running.peak_kb() < 200_000
+    assert running.count('connections_ended_total{limit="ahead"}') >= 1
+
+
+UNREAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+
+
+@pytest.mark.parametrize("rest", [b"", b" " * 200_000], ids=["slow", "large"])
+def test_a_request_that_is_answered_by_its_head_has_no_second_answer(
+    running: CollectorProcess, rest: bytes
+) -> None:
+    async def ask() -> bytes:
+        place = urlsplit(running.url)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        writer.write(UNREAD)
+        first = await reader.readuntil(b"\n\r\n")
+        writer.write(rest)
+        try:
+            return first + await reader.read()
+        except ConnectionError:
+            return first
+        finally:
+            writer.transport.abort()
+
+    received = asyncio.run(ask())
+    assert received.startswith(b"HTTP/1.1 404 ")
+    assert received.count(b"HTTP/1.1 ") == 1
+
+
+def test_the_body_of_what_would_be_upgraded_is_no_request(running: CollectorProcess) -> None:
+    """The connection ends, as what comes next on it would be taken for one."""
+    head = HEAD + b"Connection: upgrade\r\nUpgrade: other\r\nContent-Length: 9\r\n\r\n"
+    [answer] = answers(asyncio.run(exchange(running.url, head, half_close=False)))
+    assert answer.status == 400
+
+
+def test_what_follows_a_body_is_no_header(running: CollectorProcess) -> None:
+    content = body(sent())
+    chunk = b"%x\r\n%b\r\n0\r\nContent-Encoding: gzip\r\n\r\n" % (len(content), content)
+    [answer] = answers(asyncio.run(exchange(running.url, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)))
+    assert answer.status == 202
+
+
+def test_who_takes_no_answers_to_several_requests_is_ended(tmp_path: Path) -> None:
+    with collector(tmp_path, "--request-seconds", "1") as process:
+        assert post(process, sent()).status_code == 202
+        before = process.open_files()
+        place = urlsplit(process.url)
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect((str(place.hostname), int(place.port or 0)))
+            deaf.settimeout(5)
+            with pytest.raises((ConnectionError, TimeoutError)):
+                while True:
+                    deaf.sendall(b"GET / HTTP/1.1\r\n\r\n" * 5)
+                    time.sleep(0.0005)
+            deadline = time.monotonic() + 20
+            while process.open_files() > before:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+
+
 def test_the_most_connections_are_held_and_no_more(tmp_path: Path) -> None:
     with collector(tmp_path, "--connections", "3", "--request-seconds", "2") as process:
         place = urlsplit(process.url)
