@@ -12,11 +12,17 @@ MAX_KIND = 64
 MAX_FUNCTION = 64
 
 _LONGEST_WORD = 32
-# To the closing mark, or where there is none to the end. An apostrophe within a word is no mark.
+# To the closing mark, or where there is none to the end; to the end too behind an escaped mark, as then no rule
+# tells which mark closes what. An apostrophe within a word is no mark. Languages pair the others in all ways.
+_DOUBLE = "\u00ab\u00bb\u201c-\u201f\u2039\u203a\u300c-\u300f\uff02"
+_SINGLE = "\u2018-\u201b"
 _QUOTED = re.compile(
-    r""""[^"]*+(?:"|\Z)|`[^`]*+(?:`|\Z)|“[^”]*+(?:”|\Z)|«[^»]*+(?:»|\Z)"""
-    r"""|\u2018[^\u2019]*+(?:\u2019|\Z)"""
-    r"""|(?<!\w)'(?:[^']|'(?=\w))*+(?:'|\Z)"""
+    r'"(?:[^"\\]|\\(?!"))*+(?:"|\\".*|\Z)'
+    r"|`(?:[^`\\]|\\(?!`))*+(?:`|\\`.*|\Z)"
+    r"|(?<!\w)'(?:[^'\\]|\\(?!')|'(?=\w))*+(?:'|\\'.*|\Z)"
+    rf"|[{_DOUBLE}][^{_DOUBLE}]*+(?:[{_DOUBLE}]|\Z)"
+    rf"|(?<!\w)[{_SINGLE}](?:[^{_SINGLE}]|\u2019(?=\w))*+(?:[{_SINGLE}]|\Z)",
+    re.DOTALL,
 )
 _HEX = re.compile(r"[^a-z]*+[a-f]{8,}+[^a-z]*+", re.IGNORECASE)  # of one without a digit
 _BEFORE_A_URL = ("www.", "data:", "blob:")

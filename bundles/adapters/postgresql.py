@@ -35,9 +35,10 @@ async def connect(
     answer_seconds: float,
     settings: Mapping[str, str],
     owner: str = "control database",
+    remedy: str = "Origins go on serving the last snapshot",
 ) -> asyncpg.Connection:
     """A session with these settings, whose statements are given up after `answer_seconds`. Raises `Failed`, which
-    says by `owner` whose database it is.
+    says by `owner` whose database it is, and by `remedy` what its user has to know.
     """
     name = database_name(url)
     try:
@@ -48,4 +49,4 @@ async def connect(
         cause = f"no answer within {seconds} seconds"
     except (*FAULTS, ValueError, OverflowError) as error:  # the last one for a port that can't be
         cause = str(error)
-    raise Failed(f"can't connect to the {owner} {name}: {cause}. Origins go on serving the last snapshot")
+    raise Failed(f"can't connect to the {owner} {name}: {cause}. {remedy}")

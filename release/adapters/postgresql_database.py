@@ -72,6 +72,7 @@ async def _opened(url: str, schema: Schema, lock: int) -> AsyncIterator[SqlDatab
                 answer_seconds=ANSWER_SECONDS,
                 settings=_SETTINGS,
                 owner=schema.owner,
+                remedy=schema.remedy,
             )
         except Failed as error:
             raise Unanswered(str(error)) from None

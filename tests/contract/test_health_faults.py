@@ -70,6 +70,7 @@ async def test_postgresql_that_is_away_is_told_and_used_once_it_is_back(
         with pytest.raises(Unanswered, match=r"can't connect to the health database postgresql://127") as told:
             await count(store, 1)
         assert PASSWORD not in str(told.value)
+        assert str(told.value).endswith(health_schema().remedy)
         server.start()
         assert await count(store, 1) == 1
         server.stop()
