@@ -12,6 +12,7 @@ from beacons.core.limits import (
     MOST_CELLS_OF_TENANT,
     MOST_ERRORS,
     MOST_ERRORS_OF_BUILD,
+    MOST_ERRORS_OF_TENANT,
     Limits,
 )
 from bundles.core.names import Product
@@ -77,6 +78,7 @@ class Admission:
         self._cells = 0
         self._tenants: dict[Tenant, _Taken] = {}
         self._errors: Counter[tuple[Product, Version]] = Counter()
+        self._errors_of_tenants: Counter[Tenant] = Counter()
         self._all_errors = 0
 
     def _excess(self, count: int, asked: dict[Tenant, _Taken]) -> Excess | None:
@@ -104,10 +106,15 @@ class Admission:
 
     def _with_or_without_error(self, beacon: Beacon) -> Beacon:
         build = beacon.product, beacon.version
-        if self._all_errors >= MOST_ERRORS or self._errors[build] >= MOST_ERRORS_OF_BUILD:
+        if (
+            self._all_errors >= MOST_ERRORS
+            or self._errors[build] >= MOST_ERRORS_OF_BUILD
+            or self._errors_of_tenants[beacon.tenant] >= MOST_ERRORS_OF_TENANT
+        ):
             return msgspec.structs.replace(beacon, error=None)
         self._all_errors += 1
         self._errors[build] += 1
+        self._errors_of_tenants[beacon.tenant] += 1
         return beacon
 
 

@@ -14,8 +14,10 @@ MOST_CELLS = 50_000
 """So many tenants, of each its builds and environments, are counted in a slot: each is a row in the database."""
 MOST_ERRORS_OF_BUILD = 20
 """Of so many failed installations of a build in a slot the error is kept; all of them are counted."""
+MOST_ERRORS_OF_TENANT = 5
+"""The same, of a tenant: one of them must not hide what all others of a build report."""
 MOST_ERRORS = 1_000
-"""The same, of all builds."""
+"""The same, of all."""
 MOST_WRITTEN_AT_ONCE = 5_000
 SECONDS_BETWEEN_WRITES = 1.0
 DRAIN_SECONDS = 30.0

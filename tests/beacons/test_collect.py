@@ -16,7 +16,14 @@ import pytest
 
 from beacons.admission import Admission, Excess
 from beacons.core.beacon import Beacon, Outcome
-from beacons.core.limits import MOST_CELLS, MOST_CELLS_OF_TENANT, MOST_ERRORS_OF_BUILD, Limits
+from beacons.core.limits import (
+    MOST_CELLS,
+    MOST_CELLS_OF_TENANT,
+    MOST_ERRORS,
+    MOST_ERRORS_OF_BUILD,
+    MOST_ERRORS_OF_TENANT,
+    Limits,
+)
 from beacons.core.parse import MAX_BEACONS, MAX_BODY_BYTES, parse_beacons
 from release.core.counts import SLOT_SECONDS, Counts, Slot
 from tests.support.beacons import PATH, TEXT, body, counted, post, sent, wait_until_written
@@ -334,15 +341,34 @@ def test_so_many_rows_are_begun_in_a_slot_and_no_more() -> None:
     assert admission.admit(of(builds[0]), Slot(7)) is None
 
 
+FAILED = {"outcome": "errored", "error": {"kind": "TypeError"}}
+
+
 def test_of_many_errors_some_are_kept_and_all_are_counted() -> None:
-    failed = {"outcome": "errored", "error": {"kind": "TypeError"}}
     admission = Admission(Limits())
     assert admission.admit((), Slot(7)) is None
-    bounded = admission.bounded(
-        of(*[sent(**failed) for _ in range(MOST_ERRORS_OF_BUILD + 5)], sent(build="sdk@2.0.0", **failed))
-    )
+    many = [sent(tenant=f"tenant-{number}", **FAILED) for number in range(MOST_ERRORS_OF_BUILD + 5)]
+    bounded = admission.bounded(of(*many, sent(build="sdk@2.0.0", **FAILED)))
     assert [beacon.error is None for beacon in bounded] == [False] * MOST_ERRORS_OF_BUILD + [True] * 5 + [False]
     assert {beacon.outcome for beacon in bounded} == {Outcome.ERRORED}
+
+
+def test_a_tenants_errors_do_not_hide_those_of_others() -> None:
+    admission = Admission(Limits())
+    assert admission.admit((), Slot(7)) is None
+    flood = [sent(tenant="flood", build=f"sdk@{number % 2}.0.0", **FAILED) for number in range(MAX_BEACONS - 1)]
+    bounded = admission.bounded(of(*flood, sent(build="sdk@1.0.0", **FAILED)))
+    assert [beacon.tenant for beacon in bounded if beacon.error] == ["flood"] * MOST_ERRORS_OF_TENANT + ["acme"]
+
+
+def test_of_all_builds_so_many_errors_are_kept() -> None:
+    admission = Admission(Limits())
+    assert admission.admit((), Slot(7)) is None
+    kept = 0
+    for number in range(MOST_ERRORS + 5):
+        one = sent(tenant=f"tenant-{number}", build=f"sdk@1.0.{number}", **FAILED)
+        kept += sum(beacon.error is not None for beacon in admission.bounded(of(one)))
+    assert kept == MOST_ERRORS
 
 
 def test_a_locked_database_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
