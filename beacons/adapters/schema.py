@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 VERSION = "0001"
 """The newest step in `migrations`; written here too, so that most starts need not load alembic."""
@@ -24,6 +24,8 @@ counts = Table(
     Column("version", String, primary_key=True),
     Column("tenant", String, primary_key=True),
     *(Column(name, BigInteger, nullable=False) for name in COUNTED),
+    # What is old is found by this, however many products and environments somebody has made up.
+    Index("ix_counts_start", "width", "start"),
     sqlite_with_rowid=False,
 )
 # Since when all counts of a width are there; a width without a row was never shortened.

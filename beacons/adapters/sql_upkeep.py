@@ -1,9 +1,7 @@
 """What is kept of the beacons in a SQL database, and for how long."""
 
-from collections.abc import Sequence
-
 import anyio.lowlevel
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, select
 
 from beacons.adapters.database import Database, upsert
 from beacons.adapters.schema import counts, error_groups, installations, kept
@@ -46,22 +44,7 @@ class SqlUpkeep:
                         where=kept.c.since < since,  # another node may have been here
                     )
                 )
-        for product, environment in await self._places(width):
-            ours = and_(counts.c.width == width, counts.c.product == product, counts.c.environment == environment)
-            await self._remove(counts, and_(ours, counts.c.start < since))
-
-    async def _places(self, width: int) -> Sequence[tuple[str, str]]:
-        """The products and environments that have counts of this width, each found by the key after the last."""
-        place = (counts.c.product, counts.c.environment)
-        found: list[tuple[str, str]] = []
-        async with self._database.reading() as connection:
-            while True:
-                later = tuple_(*place) > tuple_(*map(literal, found[-1])) if found else true()
-                query = select(*place).where(counts.c.width == width, later).order_by(*place).limit(1)
-                next_one = (await connection.execute(query)).first()
-                if next_one is None:
-                    return found
-                found.append((next_one.product, next_one.environment))
+        await self._remove(counts, and_(counts.c.width == width, counts.c.start < since))
 
     async def _remove(self, table: Table, old: ColumnElement[bool]) -> None:
         """Remove these rows, in the order in which they are written, so that no two wait for each other."""

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -153,3 +153,34 @@ async def _units(database: SqlDatabase, place: tuple[Product, Environment], star
 
 def _slot(at: int) -> Slot:
     return Slot(at // SLOT_SECONDS)
+
+
+class Reads:
+    """A database that counts how often it is read."""
+
+    def __init__(self, database: SqlDatabase) -> None:
+        self._database = database
+        self.writing = database.writing
+        self.count = 0
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        self.count += 1
+        return self._database.reading()
+
+
+async def _reads(file: str, products: int) -> int:
+    """How often upkeep reads where it has nothing to remove of so many products."""
+    async with open_sqlite(Path(file), health_schema()) as database:
+        beacons = [
+            Beacon(Product(f"sdk-{number}"), Version("1.0.0"), ACME, PRODUCTION, bytes(16), Outcome.LOADED)
+            for number in range(products)
+        ]
+        await SqlCounting(database).add(beacons, _slot(ZERO))
+        reads = Reads(database)
+        await SqlUpkeep(reads).upkeep(ZERO, RETENTION)
+        return reads.count
+
+
+def test_what_somebody_makes_up_does_not_make_upkeep_long(template: Path, tmp_path: Path) -> None:
+    one, many = (shutil.copy(template, tmp_path / f"{number}.db") for number in (1, 2))
+    assert anyio.run(_reads, one, 1) == anyio.run(_reads, many, 50)

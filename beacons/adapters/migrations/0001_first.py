@@ -23,6 +23,7 @@ def upgrade() -> None:
         ),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_counts_start", "counts", ["width", "start"])
     op.create_table(
         "kept_counts",
         sa.Column("width", sa.Integer, primary_key=True, autoincrement=False),
