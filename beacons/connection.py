@@ -2,7 +2,7 @@
 
 uvicorn's protocol gives up on a connection that is idle after an answer. Here a request that does not become whole
 ends it too, one that never begins, and a client that sends request upon request or takes no answers. A request has
-one answer.
+one answer. Where there are too many connections, a new one takes the place of that which has waited longest.
 """
 
 import asyncio
@@ -19,9 +19,14 @@ class _NoRequest(Exception):
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """One connection. `limits` are shared by all of a server."""
+    """One connection. `limits` and `waiting` are shared by all of a server.
+
+    `waiting` has those that wait for a request or the rest of one, the longest waiting first: no answer is lost
+    when they end.
+    """
 
     limits: Limits
+    waiting: dict["BoundedConnection", None]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -33,14 +38,17 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Take it, if there is room."""
         super().connection_made(transport)
+        self.waiting[self] = None
         if len(self.connections) > self.limits.connections:
-            metrics.ended.labels("full").inc()
-            self.transport.abort()
-            return
-        self._begin()
+            longest = next(iter(self.waiting))
+            metrics.ended.labels("full" if longest is self else "made-room").inc()
+            longest.end()
+        if not self.transport.is_closing():
+            self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over, whoever ended it."""
+        self.waiting.pop(self, None)
         self._end()
         super().connection_lost(exc)
 
@@ -54,6 +62,11 @@ class BoundedConnection(HttpToolsProtocol):
         super().data_received(data)
         if self._seen > MAX_REQUEST_BYTES and not self.transport.is_closing():
             self._refuse(413, b"the request is too large\n", "large")
+
+    def end(self) -> None:
+        """End it at once, for the sake of another one."""
+        self.waiting.pop(self, None)
+        self.transport.abort()
 
     def timeout_keep_alive_handler(self) -> None:
         """It was idle since an answer; who has not taken that by now never will."""
@@ -84,6 +97,8 @@ class BoundedConnection(HttpToolsProtocol):
         """A request is here whole."""
         self._seen = 0
         self._has_begun = False
+        if not self.cycle.response_complete:
+            self.waiting.pop(self, None)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -92,6 +107,9 @@ class BoundedConnection(HttpToolsProtocol):
             self._end()
             if self.pipeline or self._has_begun:
                 self._begin()
+            if not self.pipeline:
+                self.waiting.pop(self, None)
+                self.waiting[self] = None
         super().on_response_complete()
 
     def _begin(self) -> None:
@@ -134,4 +152,4 @@ class BoundedConnection(HttpToolsProtocol):
 
 def bounded_class(limits: Limits) -> type[BoundedConnection]:
     """The protocol of the connections that share these limits."""
-    return type("SharingBoundedConnection", (BoundedConnection,), {"limits": limits})
+    return type("SharingBoundedConnection", (BoundedConnection,), {"limits": limits, "waiting": {}})

@@ -1,6 +1,7 @@
 """A collector as it runs: what it answers and counts, also when it is flooded, has no database or is stopped."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import sqlite3
@@ -260,24 +261,27 @@ def asks(connection: socket.socket, requests: bytes) -> bool:
     return True
 
 
-def test_the_most_connections_are_held_and_no_more(tmp_path: Path) -> None:
-    with collector(tmp_path, "--connections", "3", "--request-seconds", "2") as process:
+def test_the_most_connections_are_held_and_who_waits_longest_makes_room(tmp_path: Path) -> None:
+    with collector(tmp_path, "--connections", "3", "--request-seconds", "60") as process:
         place = urlsplit(process.url)
         address = str(place.hostname), int(place.port or 0)
-        held = [socket.create_connection(address) for _ in range(3)]
-        deadline = time.monotonic() + 20
-        with socket.create_connection(address) as more:
-            more.settimeout(20)
-            assert ended(more)
-        while True:  # those who never asked are ended in time
-            try:
-                assert post(process, sent()).status_code == 202
-                break
-            except httpx.TransportError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        for one in held:
-            one.close()
+        with contextlib.ExitStack() as stack:
+            kept = stack.enter_context(httpx.Client())
+            held = []
+            for part in (b"", HEAD, b"", HEAD, b"", HEAD):
+                held.append(stack.enter_context(socket.create_connection(address)))
+                held[-1].sendall(part)
+                time.sleep(0.05)
+                assert post(process, sent(), client=kept).status_code == 202  # it is the one that has just asked
+            for one in held[:-2]:
+                one.settimeout(20)
+                assert ended(one)
+            for one in held[-2:]:
+                one.settimeout(0.2)
+                with pytest.raises(TimeoutError):
+                    one.recv(1)
+            assert process.count('connections_ended_total{limit="made-room"}') == 4
+        assert post(process, sent()).status_code == 202
 
 
 def ended(connection: socket.socket) -> bool:
