@@ -33,12 +33,9 @@ def body(*beacons: Any) -> bytes:
     return json.dumps({"beacons": beacons}).encode()
 
 
-def post(
-    process: CollectorProcess, *beacons: Any, client: httpx.Client | None = None, **headers: str
-) -> httpx.Response:
-    """The answer to these beacons in one body; on a connection of its own, or of this client's."""
-    ask = httpx.post if client is None else client.post
-    return ask(process.url + PATH, content=body(*beacons), headers={"content-type": TEXT, **headers})
+def post(process: CollectorProcess, *beacons: Any, **headers: str) -> httpx.Response:
+    """The answer to these beacons in one body."""
+    return httpx.post(process.url + PATH, content=body(*beacons), headers={"content-type": TEXT, **headers})
 
 
 def counted(data: Path, version: str = "1.2.3", database: str | None = None) -> dict[str, Counts]:
