@@ -168,7 +168,7 @@ class Reads:
         return self._database.reading()
 
 
-async def _reads(file: str, products: int) -> int:
+async def _reads(file: Path | str, products: int) -> int:
     """How often upkeep reads where it has nothing to remove of so many products."""
     async with open_sqlite(Path(file), health_schema()) as database:
         beacons = [
