@@ -3,7 +3,11 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.support.cli import run, succeed
+import pytest
+
+from tests.contract.test_postgresql_feed import granted
+from tests.support.cli import publish, release, run, succeed
+from tests.support.postgresql import PostgresServer
 
 POLICY = """
 [[approval]]
@@ -89,3 +93,17 @@ def test_a_scheduled_rollout_says_when_it_begins(released_data: Path) -> None:
         f"the rollout on stable, which begins at {at}, reaches it"
         in run(released_data, "why", "acme", "sdk").stdout
     )
+
+
+def test_a_role_that_may_read_snapshots_alone_gets_what_they_say(
+    postgresql: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, database = tmp_path / "data", postgresql.new_database()
+    publish(data, tmp_path, "1.0.0")
+    publish(data, tmp_path, "1.1.0")
+    monkeypatch.setenv("HEADRACE_DATABASE", database)
+    release(data, "1.0.0")
+    succeed(data, "rollout", "start", "sdk", "1.1.0", "--stages", "staging,100")
+    assert succeed(data, "why", "acme", "sdk")["held_is_whole"] is True
+    why = succeed(data, "why", "acme", "sdk", "--database", granted(postgresql, database))
+    assert (why["ahead"][0]["waits_at"], why["held"], why["held_is_whole"]) == ("staging", [], False)

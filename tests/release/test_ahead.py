@@ -99,6 +99,30 @@ def test_a_stage_that_a_person_must_end_has_no_time() -> None:
     assert turn_of(paused) == (TurnKind.REACHED, TWO, None, "100%", "staging")
 
 
+def test_an_opt_in_that_ends_before_the_rollout_leaves_staging_speeds_nothing_up() -> None:
+    """Else the canary would reach it, at 580."""
+    opted_in = Pin(None, "sam", "", expires_at=550)
+    routes = msgspec.structs.replace(rolling("staging@3m,canary@1h,100"), pins={str(ACME): opted_in})
+    present = resolve_tenant(routes, ACME.tenant, now=NOW, known={})
+    turns = turns_ahead(routes, STABLE, ACME, present, NOW, {})
+    assert [(turn.kind, turn.build, turn.at) for turn in turns] == [
+        (TurnKind.PIN_ENDS, ONE, 550),
+        (TurnKind.REACHED, TWO, 400 + 180 + 3600),
+    ]
+
+
+def test_who_is_pinned_is_reached_no_sooner_than_the_pin_ends() -> None:
+    pin = {str(ACME): Pin(Range(ONE), "sam", "", expires_at=20_000)}
+    for place, expected in (
+        (0, [(TurnKind.PIN_ENDS, ONE, 20_000), (TurnKind.REACHED, TWO, 20_000)]),
+        (2, [(TurnKind.PIN_ENDS, TWO, 20_000)]),
+    ):
+        routes = msgspec.structs.replace(rolling("staging@3m,canary@1h,100", place), pins=pin)
+        present = resolve_tenant(routes, ACME.tenant, now=NOW, known={})
+        turns = turns_ahead(routes, STABLE, ACME, present, NOW, {})
+        assert [(turn.kind, turn.build, turn.at) for turn in turns] == expected
+
+
 def test_a_range_moves_once_the_candidate_is_released() -> None:
     routes = msgspec.structs.replace(
         rolling("staging@3m,canary@0s,100@1h"), pins={str(ACME): Pin(Range("^1"), "sam", "", None)}
