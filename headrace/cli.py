@@ -1,5 +1,7 @@
 """The `headrace` command: finds the verb, and turns faults into one line and an exit code."""
 
+import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -8,8 +10,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from bundles.core.errors import Failed, HeadraceError
+from headrace.completion import VARIABLE, Word, learn_shells
 from headrace.logs import configure_logs
-from headrace.terminal import exit_with
+from headrace.streams import drop_output, prepare_streams
+from headrace.terminal import Exit, exit_with
 
 # In the order of the help. Each is a module of `headrace.verbs`, which has its Typer as `app`.
 VERBS = (
@@ -42,6 +46,7 @@ VERBS = (
     "export-static",
     "controller",
     "notify",
+    "completion",
     "demo",
 )
 
@@ -59,7 +64,15 @@ class _Verbs(TyperGroup):
     def get_command(self, _: Any, name: str) -> Any:
         if name not in VERBS:
             return None
-        return get_command(import_module(f"headrace.verbs.{name.replace('-', '_')}").app)
+        command = get_command(import_module(f"headrace.verbs.{name.replace('-', '_')}").app)
+        command.name = name
+        return command
+
+    def shell_complete(self, context: Any, incomplete: str) -> Any:
+        """The verbs by name alone: who presses TAB does not wait until all are loaded."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(context, incomplete)
+        return [Word(verb) for verb in VERBS if verb.startswith(incomplete)]
 
 
 app = typer.Typer(
@@ -67,6 +80,7 @@ app = typer.Typer(
     name="headrace",
     help="An async CDN origin and release manager for JavaScript SDKs.",
     no_args_is_help=True,
+    add_completion=False,  # `headrace completion`: Typer's own would write into its user's files
     pretty_exceptions_enable=False,
 )
 
@@ -78,9 +92,18 @@ def _root() -> None:
 
 def main() -> None:
     """The console script."""
+    prepare_streams()
     configure_logs()
+    if VARIABLE in os.environ:
+        learn_shells()
     try:
         app()
+    except SystemExit as end:
+        # How Typer and rich take it; who pipes into `head` expects to see what SIGPIPE would have left.
+        if isinstance(end.__context__, BrokenPipeError):
+            drop_output()
+            sys.exit(Exit.READER_LEFT)
+        raise
     except HeadraceError as fault:
         exit_with(fault)
     except OSError as error:  # of a file that nobody expected to fail

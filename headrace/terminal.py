@@ -1,8 +1,9 @@
 """What every verb shares with its user: the payload on stdout, all else on stderr, and the exit codes."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 
 import msgspec
@@ -21,7 +22,8 @@ class Exit(IntEnum):
     CONFLICT = 5
     TIMED_OUT = 6
     ROLLED_BACK = 7
-    INTERRUPTED = 130
+    INTERRUPTED = 128 + signal.SIGINT
+    READER_LEFT = 128 + signal.SIGPIPE
 
 
 _BY_FAULT: dict[type[HeadraceError], Exit] = {
@@ -38,7 +40,8 @@ _WIDTH_OF_A_PIPE = 400
 def exit_with(fault: HeadraceError) -> None:
     """One line on stderr, and the fault's exit code."""
     line = " ".join(str(fault).split())
-    sys.stderr.write(f"headrace: {line.encode('utf-8', 'backslashreplace').decode()}\n")
+    with suppress(BrokenPipeError):  # nobody reads it; the code still says what it was
+        sys.stderr.write(f"headrace: {line.encode('utf-8', 'backslashreplace').decode()}\n")
     sys.exit(next(code for kind, code in _BY_FAULT.items() if isinstance(fault, kind)))
 
 
@@ -51,8 +54,7 @@ def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> No
     """The verb's payload on stdout: as JSON, or as `draw` puts it for a person."""
     if as_json:
         encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
-        sys.stdout.write(encoded.decode() + "\n")
-        sys.stdout.flush()
+        _write_json(encoded)
     else:
         # A pipe has no width to fit a table into.
         width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
@@ -61,15 +63,21 @@ def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> No
 
 def tell(document: object) -> None:
     """One of many payloads on stdout, as a line of JSON."""
-    sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    _write_json(msgspec.json.encode(document))
+
+
+def _write_json(encoded: bytes) -> None:
+    """In UTF-8, whatever the locale: JSON has no other encoding (RFC 8259, section 8.1)."""
     sys.stdout.flush()
+    sys.stdout.buffer.write(encoded + b"\n")
+    sys.stdout.buffer.flush()
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on stderr where that is a terminal, else nothing. Yields what to call after each piece of work."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield lambda: None
         return
     from rich.progress import Progress

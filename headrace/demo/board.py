@@ -29,7 +29,7 @@ class Board:
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
         """Within it, a terminal has the board at its bottom, redrawn as answers come in."""
-        if not self._console.is_terminal:
+        if not self._console.is_terminal or self._console.is_dumb_terminal:
             yield
             return
         with Live(self._draw({}), console=self._console, auto_refresh=False) as self._live:

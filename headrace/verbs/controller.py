@@ -19,7 +19,7 @@ from headrace.gate_task import watch_gates
 from headrace.health_wiring import health_store
 from headrace.notify_file import read_notify_file, subscriptions
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, HealthDatabase, NotifyFile, example
-from headrace.terminal import show
+from headrace.terminal import Exit, show
 from headrace.times import format_time
 from headrace.upkeep_task import keep_up
 from release.advance import Advanced, advance
@@ -65,8 +65,10 @@ def controller(
     JSON document, and to the receivers of --notify.
     """
     receivers = () if notify_file is None else read_notify_file(notify_file)
-    anyio.run(_run, data, database, health_database, receivers, interval, as_json)
+    stopped_by = anyio.run(_run, data, database, health_database, receivers, interval, as_json)
     _log.info("controller stopped")
+    if stopped_by is signal.SIGINT:
+        raise typer.Exit(Exit.INTERRUPTED)
 
 
 async def _run(
@@ -76,7 +78,8 @@ async def _run(
     receivers: Sequence[AnyReceiver],
     interval: float,
     as_json: bool,
-) -> None:
+) -> signal.Signals:
+    """Run until a signal asks to stop, which is returned."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with (
             wiring.control(data, database) as control,
@@ -95,8 +98,9 @@ async def _run(
             group.start_soon(watch_gates, gatekeeper, told, interval, partial(_tell_step, as_json, "aborted"))
             group.start_soon(notify, control.ledger, control.clock, told, subscribed, interval)
             group.start_soon(keep_up, control, told, reports.upkeep, interval)
-            async for _ in signals:
-                group.cancel_scope.cancel()
+            stopped_by = await anext(signals)
+            group.cancel_scope.cancel()
+    return stopped_by
 
 
 class _Told:

@@ -9,7 +9,6 @@ import anyio
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from bundles.compare import Comparison, FileChange, PublishedSide, Side, UnpublishedSide, compare
 from bundles.core.errors import Invalid
@@ -22,6 +21,7 @@ from bundles.screen import WithoutSourceMaps
 from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example, parse_build
 from headrace.revision_view import draw_revisions
+from headrace.tables import print_table
 from headrace.terminal import show
 from release.revisions import RevisionDiff, diff_revisions
 
@@ -114,10 +114,7 @@ def _document(before: str, after: str, comparison: Comparison) -> dict[str, obje
 def _draw(console: Console, before: str, after: str, comparison: Comparison) -> None:
     console.print(_summary(before, after, comparison))
     if comparison.changed:
-        table = Table(*_HEADINGS, box=None, pad_edge=False)
-        for row in _rows(comparison):
-            table.add_row(*row)
-        console.print(table)
+        print_table(console, _HEADINGS, _rows(comparison))
 
 
 def _draw_markdown(console: Console, before: str, after: str, comparison: Comparison) -> None:

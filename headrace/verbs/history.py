@@ -6,12 +6,12 @@ import anyio
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from bundles.core.names import parse_product
 from headrace import wiring
 from headrace.change_view import ChangeView, cells_of, view_change
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, ProductName, example
+from headrace.tables import print_table
 from headrace.terminal import show
 from release.core.audit import Entry
 from release.core.names import parse_channel
@@ -55,7 +55,8 @@ def _view(entry: Entry) -> HistoryView:
 
 
 def _draw(console: Console, views: list[HistoryView]) -> None:
-    table = Table("revision", "at", "who", "what", "why", box=None, pad_edge=False)
-    for view in views:
-        table.add_row(*cells_of(view, f"{view.verb} {view.subject}"))
-    console.print(table if views else "no changes")
+    if views:
+        rows = [cells_of(view, f"{view.verb} {view.subject}") for view in views]
+        print_table(console, ("revision", "at", "who", "what", "why"), rows)
+    else:
+        console.print("no changes")

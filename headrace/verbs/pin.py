@@ -6,7 +6,6 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from bundles.core.names import parse_product
 from bundles.core.version import Range
@@ -25,6 +24,7 @@ from headrace.options import (
     actor_or_login,
     example,
 )
+from headrace.tables import print_table
 from headrace.terminal import show
 from headrace.times import format_time
 from headrace.verbs.changes import with_control
@@ -169,9 +169,8 @@ def _view_watched(product: str, key: PinKey, watched: WatchedPin) -> PinView:
 
 def _draw(console: Console, views: list[PinView]) -> None:
     columns = ("tenant", "environment", "pinned to", "expires", "author", "reason", "now", "warnings")
-    table = Table(*columns, box=None, pad_edge=False)
-    for view in views:
-        table.add_row(
+    rows = [
+        (
             view.tenant,
             view.environment,
             view.target,
@@ -181,4 +180,9 @@ def _draw(console: Console, views: list[PinView]) -> None:
             view.build,
             "; ".join(view.warnings),
         )
-    console.print(table if views else "no pins")
+        for view in views
+    ]
+    if rows:
+        print_table(console, columns, rows)
+    else:
+        console.print("no pins")

@@ -7,7 +7,7 @@ import anyio
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column
 
 from bundles.core.compress import Encoding
 from bundles.core.manifest import Manifest
@@ -44,6 +44,7 @@ from headrace.provenance_options import (
     SbomOption,
 )
 from headrace.publish_rules import parse_rules
+from headrace.tables import print_table
 from headrace.terminal import progress, show
 from release.core.names import STABLE, Channel, parse_channel
 
@@ -125,18 +126,16 @@ def _draw(console: Console, published: Published) -> None:
     console.print(f"{state} {manifest.product}@{manifest.version}")
     for each in published.unmeasured:
         console.print(f"the budget {each.budget} was not measured: {each.why}")
-    console.print(_sizes(manifest))
+    _draw_sizes(console, manifest)
 
 
-def _sizes(manifest: Manifest) -> Table:
-    table = Table("file", *(str(encoding) for encoding in Encoding), box=None, pad_edge=False)
+def _draw_sizes(console: Console, manifest: Manifest) -> None:
     bases = list(dict.fromkeys(delta.base for artifact in manifest.artifacts for delta in artifact.deltas))
-    for base in bases:
-        table.add_column(f"dcz from {base}")
-    table.add_column("integrity", overflow="fold")
+    columns = ["file", *map(str, Encoding), *(f"dcz from {base}" for base in bases)]
+    rows = []
     for artifact in manifest.artifacts:
         sizes = {variant.encoding: str(variant.size) for variant in artifact.variants}
         deltas = {delta.base: str(delta.size) for delta in artifact.deltas}
         cells = [*(sizes.get(encoding, "-") for encoding in Encoding), *(deltas.get(base, "-") for base in bases)]
-        table.add_row(artifact.path, *cells, artifact.integrity)
-    return table
+        rows.append((artifact.path, *cells, artifact.integrity))
+    print_table(console, (*columns, Column("integrity", overflow="fold")), rows)

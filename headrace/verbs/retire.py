@@ -6,7 +6,6 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.filesize import decimal
-from rich.table import Table
 
 from bundles.core.names import parse_product
 from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP, Policy, Verdict
@@ -23,6 +22,7 @@ from headrace.options import (
     actor_or_login,
     example,
 )
+from headrace.tables import print_table
 from headrace.terminal import show
 from headrace.times import format_time
 from headrace.verbs.changes import with_control
@@ -119,11 +119,11 @@ def _view(retirement: Retirement, applied: bool) -> RetirementView:
 
 
 def _draw(console: Console, view: RetirementView) -> None:
-    table = Table("build", "published", "verdict", "why", box=None, pad_edge=False)
-    for build in view.builds:
-        table.add_row(f"{build.product}@{build.version}", build.published_at, build.verdict, build.reason)
-    if view.builds:
-        console.print(table)
+    rows = [
+        (f"{each.product}@{each.version}", each.published_at, each.verdict, each.reason) for each in view.builds
+    ]
+    if rows:
+        print_table(console, ("build", "published", "verdict", "why"), rows)
     for name in view.retired_already:
         console.print(f"{name} is retired already")
     retired = sum(build.verdict is Verdict.RETIRE for build in view.builds)

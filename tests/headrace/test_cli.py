@@ -61,6 +61,7 @@ VERBS = [
     ["controller"],
     ["notify", "test"],
     ["notify", "list"],
+    ["completion"],
     ["demo"],
 ]
 
