@@ -19,7 +19,7 @@ class Script(msgspec.Struct, frozen=True):
     script: str
 
 
-@app.command(epilog=example("source <(headrace completion bash)", "headrace completion fish | source"))
+@app.command(epilog=example("headrace completion fish | source", "source <(headrace completion bash)"))
 def completion(
     shell: Annotated[Shell, typer.Argument(help="The shell that is to complete verbs and options.")],
     as_json: AsJson = False,
