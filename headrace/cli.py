@@ -46,6 +46,7 @@ VERBS = (
     "export-static",
     "controller",
     "notify",
+    "doctor",
     "completion",
     "demo",
 )

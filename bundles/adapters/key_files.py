@@ -40,6 +40,11 @@ class KeyFiles:
             self._trusted.add(key.public_key(), None)
         return key
 
+    @property
+    def signing_key_file(self) -> Path | None:
+        """Where the private key is; None where there is none."""
+        return self._private if self._private.exists() else None
+
     def trusted_keys(self) -> TrustedKeys:
         """The public keys as they are whenever one is looked up."""
         return self._trusted

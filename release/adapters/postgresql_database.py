@@ -56,6 +56,13 @@ async def open_for_health(url: str, schema: Schema) -> AsyncIterator[SqlDatabase
 
 
 @asynccontextmanager
+async def open_postgresql_as_it_is(url: str, schema: Schema) -> AsyncIterator[SqlDatabase]:
+    """A database for who only looks: its schema is not brought up to date. Its writers are those of changes."""
+    async with _opened(url, schema, _CHANGES_LOCK) as database:
+        yield database
+
+
+@asynccontextmanager
 async def _opened(url: str, schema: Schema, lock: int) -> AsyncIterator[SqlDatabase]:
     def begin(connection: Connection) -> None:
         """Writers that are to be alone take turns by a lock of theirs; a statement sees all that was committed."""

@@ -73,12 +73,20 @@ class SqlDatabase:
             if not await connection.run_sync(self._is_up_to_date):  # by another that started at the same time
                 await connection.run_sync(upgrade, self._schema)
 
-    def _is_up_to_date(self, connection: Connection) -> bool:
+    async def version(self) -> str | None:
+        """The step that the schema has come to; None where it has not begun."""
+        async with self.reading() as connection:
+            return await connection.run_sync(self._version)
+
+    def _version(self, connection: Connection) -> str | None:
         versions = self._schema.version_table
         if not inspect(connection).has_table(versions):
-            return False
+            return None
         version: str | None = connection.scalar(select(column("version_num")).select_from(table(versions)))
-        return version == self._schema.version
+        return version
+
+    def _is_up_to_date(self, connection: Connection) -> bool:
+        return self._version(connection) == self._schema.version
 
     async def _commit(self, connection: AsyncConnection) -> None:
         try:

@@ -5,11 +5,13 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio.to_thread
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from bundles.core.errors import Failed
 from release.adapters.sql_database import BUSY_SECONDS, SqlDatabase, broken, is_reading, opened
@@ -29,6 +31,28 @@ async def open_sqlite(file: Path, schema: Schema) -> AsyncIterator[SqlDatabase]:
     event.listen(engine.sync_engine, "begin", _begin)
     async with opened(engine, str(file), schema, _is_busy) as database:
         await database.migrate()
+        yield database
+
+
+@asynccontextmanager
+async def open_sqlite_as_it_is(file: Path, schema: Schema, busy_seconds: float) -> AsyncIterator[SqlDatabase]:
+    """The database in this file, for who only looks: it is neither made nor brought up to date.
+
+    A writer that waits for another one is told that it is busy after `busy_seconds`.
+    """
+
+    def prepare(connection: DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
+        cursor.close()
+
+    await anyio.to_thread.run_sync(_check_readable, file, schema)
+    url = URL.create("sqlite+aiosqlite", database=f"file:{quote(str(file))}", query={"mode": "rw", "uri": "true"})
+    engine = create_async_engine(url, poolclass=NullPool)
+    event.listen(engine.sync_engine, "connect", prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
+    async with opened(engine, str(file), schema, _is_busy) as database:
         yield database
 
 

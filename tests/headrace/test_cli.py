@@ -62,6 +62,7 @@ VERBS = [
     ["notify", "test"],
     ["notify", "list"],
     ["completion"],
+    ["doctor"],
     ["demo"],
 ]
 
