@@ -3,7 +3,7 @@
 from bundles.core.errors import Failed
 from bundles.core.names import Product
 from headrace.doctor.finding import Finding, ok, skipped, warning
-from headrace.doctor.setup import Role, Setup
+from headrace.doctor.setup import Setup
 from release.core.counts import SLOT_SECONDS, Slot, slot_of
 from release.core.freeze import calendars_ending
 from release.core.health import SETTLE_SECONDS
@@ -51,17 +51,10 @@ async def has_gate(setup: Setup) -> bool:
 
 
 async def _read(setup: Setup) -> tuple[Policy, RoutingTable] | None:
-    from release.adapters.sql_ledger import SqlLedger
-    from release.adapters.sql_schema import CONTROL
-
-    file = setup.control_file
-    if setup.role is Role.ORIGIN or (file is not None and not file.exists()):
-        return None
-    async with setup.control() as database:
-        if await database.version() != CONTROL.version:
+    async with setup.ledger() as ledger:
+        if ledger is None:
             return None
-        async with SqlLedger(database).transaction() as transaction:
-            return await policy_in_force(transaction), await transaction.table(with_tenants=False)
+        return await policy_in_force(ledger), await ledger.table(with_tenants=False)
 
 
 def _gated(policy: Policy, table: RoutingTable) -> list[tuple[Product, Channel, Rollout]]:

@@ -1,5 +1,7 @@
 """A released build's file, which an origin and an edge are asked for."""
 
+from urllib.parse import quote
+
 import msgspec
 
 from bundles.core.compress import Encoding
@@ -30,7 +32,7 @@ class Sample(msgspec.Struct, frozen=True):
     @property
     def moving_url(self) -> str:
         """The path that leads there."""
-        return exact_url(self.product, Version(self.channel), self.artifact.path)
+        return quote(f"/{self.product}@{self.channel}/{self.artifact.path}", safe="/@")
 
 
 async def find_sample(setup: Setup) -> Sample | None:

@@ -15,6 +15,7 @@ from headrace.health_wiring import health_schema
 if TYPE_CHECKING:
     from release.adapters.sql_database import SqlDatabase
     from release.adapters.sql_schema import Schema
+    from release.adapters.sql_transaction import SqlTransaction
 
 BUSY_SECONDS = 3.0
 """How long a look waits for another writer of a database."""
@@ -55,6 +56,23 @@ class Setup(msgspec.Struct, frozen=True):
 
         async with _as_it_is(self.control_file, self.database, CONTROL) as opened:
             yield opened
+
+    @asynccontextmanager
+    async def ledger(self) -> AsyncIterator["SqlTransaction | None"]:
+        """The ledger, to read from; None where this machine has none, or one of another version's schema."""
+        from release.adapters.sql_schema import CONTROL
+        from release.adapters.sql_transaction import SqlTransaction
+
+        file = self.control_file
+        if self.role is Role.ORIGIN or (file is not None and not file.exists()):
+            yield None
+            return
+        async with self.control() as database:
+            if await database.version() != CONTROL.version:
+                yield None
+                return
+            async with database.reading() as connection:
+                yield SqlTransaction(connection)
 
     @asynccontextmanager
     async def health(self) -> AsyncIterator["SqlDatabase"]:

@@ -60,14 +60,5 @@ async def read_root(setup: Setup) -> Root | None:
 
 async def ledger_revision(setup: Setup) -> int | None:
     """The control database's revision; None where it can't be known here, which its own check tells of."""
-    from release.adapters.sql_ledger import SqlLedger
-    from release.adapters.sql_schema import CONTROL
-
-    file = setup.control_file
-    if setup.role is Role.ORIGIN or (file is not None and not file.exists()):
-        return None
-    async with setup.control() as database:
-        if await database.version() != CONTROL.version:
-            return None
-        async with SqlLedger(database).reading() as reading:
-            return await reading.revision()
+    async with setup.ledger() as ledger:
+        return None if ledger is None else await ledger.revision()

@@ -57,8 +57,8 @@ async def open_for_health(url: str, schema: Schema) -> AsyncIterator[SqlDatabase
 
 @asynccontextmanager
 async def open_postgresql_as_it_is(url: str, schema: Schema) -> AsyncIterator[SqlDatabase]:
-    """A database for who only looks: its schema is not brought up to date. Its writers are those of changes."""
-    async with _opened(url, schema, _CHANGES_LOCK) as database:
+    """A database for who only looks: its schema is not brought up to date."""
+    async with _opened(url, schema, _CHANGES_LOCK if schema is CONTROL else _HEALTH_LOCK) as database:
         yield database
 
 
