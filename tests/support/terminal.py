@@ -18,7 +18,8 @@ def run_in_terminal(data: Path, *arguments: str, columns: int, **variables: str)
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
     inherited = environment(data)
-    del inherited["NO_COLOR"]
+    for name in ("NO_COLOR", "COLUMNS", "LINES"):  # what would be heeded before the terminal itself
+        inherited.pop(name, None)
     process = subprocess.Popen(
         [HEADRACE, *arguments],
         env={**inherited, "TERM": "xterm-256color", **variables},
