@@ -33,6 +33,7 @@ class Follower:
     def __init__(self, data: Path, *arguments: str) -> None:
         self.process = subprocess.Popen(
             [HEADRACE, "events", "--follow", "--json", *arguments],
+            bufsize=0,  # what is told must not be read ahead: `select` would not see it
             env=environment(data),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
