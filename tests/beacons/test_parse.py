@@ -282,14 +282,13 @@ HOSTILE_REPEATS = [
 def test_the_time_that_a_text_takes_grows_as_its_length(reader: Callable[[str], object]) -> None:
     def seconds(text: str) -> float:
         times = []
-        for _ in range(5):
-            began = time.perf_counter()
+        for _ in range(9):
+            began = time.thread_time()  # the machine may be busy
             reader(text)
-            times.append(time.perf_counter() - began)
+            times.append(time.thread_time() - began)
         return min(times)
 
     for piece in HOSTILE_REPEATS:
         text = (piece * MAX_TEXT)[:MAX_TEXT]
-        assert seconds(text * 16) < 80 * max(seconds(text), 1e-5), (
-            piece
-        )  # a quadratic reader takes 256 times as long
+        # A quadratic reader takes 256 times as long.
+        assert seconds(text * 16) < 128 * max(seconds(text), 1e-5), piece
