@@ -30,7 +30,7 @@ async def why_held(
     gate = await why_gate_holds(transaction, policy, product, channel, state, now)
     if gate is not None and author.actor != CONTROLLER and author.reason:
         # A person may, once the gate could not tell for long.
-        unproven = await may_go_on_unproven(transaction, product, channel, state.rollout, now)
+        unproven = await may_go_on_unproven(transaction, policy, product, channel, state.rollout, now)
         gate = None if unproven else gate
     checks = await why_checks_hold(transaction, policy, product, channel, state.rollout, now)
     found = [f"its health gate: {gate}"] if gate is not None else []

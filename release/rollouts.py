@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -21,7 +22,7 @@ from release.holds import why_held
 from release.policies import calendar_warnings, frozen_words, policy_in_force
 from release.ports import Transaction
 from release.smoke import bind_to_proven, smoke_of
-from release.watches import watch_of, why_gate_holds
+from release.watches import UnreadableWatch, watch_of, why_gate_holds
 
 
 class ChannelAt(msgspec.Struct, frozen=True):
@@ -147,7 +148,8 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
         checks = await checks_at(transaction, policy, product, channel, rollout, now)
         watch = held = None
         if state is not None and state.rollout is not None:
-            watch = await watch_of(transaction, product, channel, state.rollout)
+            with suppress(UnreadableWatch):  # then it holds, and says why
+                watch = await watch_of(transaction, product, channel, state.rollout)
             held = await why_gate_holds(transaction, policy, product, channel, state, now)
     if state is None:
         raise await _unknown_channel(control, product, channel)

@@ -81,6 +81,11 @@ class Evidence(msgspec.Struct, frozen=True):
     limit_by_fold: Mapping[Fold, float] = {}
     missing: Gains = NOTHING
 
+    def __post_init__(self) -> None:
+        by_fold = (*self.worse_by_fold.values(), *self.no_worse_by_fold.values())
+        if any(len(gains) != len(NOTHING) for gains in (self.worse, self.no_worse, self.missing, *by_fold)):
+            raise Invalid(f"evidence is of {len(NOTHING)} bets")
+
 
 class Judgement(msgspec.Struct, frozen=True):
     """A verdict with its reason, and how far the evidence is.

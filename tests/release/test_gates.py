@@ -14,10 +14,10 @@ from release.advance import advance
 from release.change import Author, Control
 from release.core.audit import CONTROLLER, Entry, open_row
 from release.core.bucket import BasisPoints, bucket_of, cohort_size
-from release.core.commands import Command, Pause, Promote, Rollback, Start
+from release.core.commands import Abort, Command, Pause, Promote, Resume, Rollback, Start
 from release.core.counts import SLOT_SECONDS, slot_of
-from release.core.gate import Verdict
-from release.core.health import SETTLE_SECONDS, STALE_SECONDS, HealthRule, Metric
+from release.core.gate import Evidence, Verdict
+from release.core.health import SETTLE_SECONDS, STALE_SECONDS, HealthRule, Metric, begin_watch
 from release.core.lag import LAG_SLOTS
 from release.core.names import PRODUCTION, STABLE, Tenant
 from release.core.plan import parse_plan
@@ -27,7 +27,9 @@ from release.core.routing import Pin, PinKey
 from release.gates import Gatekeeper, Looked
 from release.pins import set_pin
 from release.policies import apply_policy
+from release.ports import Kind
 from release.rollouts import ChannelAt, command_channel, read_channel
+from release.watches import WATCHES, watch_name
 from tests.release.conftest import BUILDS, SDK
 from tests.support.reports import ERRORED, LOADED, Outcomes, report
 
@@ -325,3 +327,68 @@ async def test_without_a_gate_nothing_is_held(world: World) -> None:
     await world.slots(7, BAD, WELL)
     assert await world.look() == []
     assert len(await advance(world.control)) == 1
+
+
+async def of_another_version(world: World) -> None:
+    """What the gate knows, as a version with fewer bets and another metric would have kept it."""
+    name = watch_name(SDK, STABLE)
+    async with world.control.ledger.transaction() as transaction:
+        kept = await transaction.document(Kind(WATCHES.name, dict), name)
+        assert kept is not None
+        kept["evidence"] = {"errors": {"worse": [0.5], "no_worse": [0.5]}, "page-speed": {}}
+        await transaction.save_document(Kind(WATCHES.name, dict), name, kept)
+
+
+@pytest.mark.parametrize("ending", [Abort(), Rollback()])
+async def test_what_another_version_kept_holds_and_keeps_nobody_from_taking_the_candidate_back(
+    world: World, ending: Command
+) -> None:
+    await world.begin()
+    await world.slots(7, USUAL, USUAL)
+    await world.look()
+    await of_another_version(world)
+    await world.slots(1, USUAL, USUAL)
+    assert await world.look() == []
+    assert await advance(world.control) == []
+    assert "another version of Headrace" in str((await world.channel()).held)
+    with pytest.raises(Refused, match="another version of Headrace"):
+        await world.command(Promote(), Author("bob", "I am sure"))
+    await world.command(Pause())
+    await world.command(Resume())
+    await world.command(ending)
+    # The channel's next rollout has a gate again.
+    await world.command(Start(NEW, parse_plan("25,100", (), None), "other"))
+    await world.slots(1, BAD, WELL)
+    assert await world.verdict() is Verdict.ABORT
+
+
+async def test_a_gate_that_never_looked_could_not_tell_either(world: World) -> None:
+    """As where the health database was away all the time."""
+    await world.begin(HealthRule(longest_hold="1h"))
+    world.clock.seconds += 3599
+    with pytest.raises(Refused, match="the health gate holds"):
+        await world.command(Promote(), Author("bob", "looked at by hand"))
+    world.clock.seconds += 1
+    await world.command(Promote(), Author("bob", "looked at by hand"))
+
+
+async def test_no_reason_goes_past_a_gate_that_found_harm(world: World) -> None:
+    """As where the controller was killed before it could take the candidate back."""
+    await world.begin(HealthRule(longest_hold="1m"))
+    await world.slots(7, BAD, WELL)
+    await found_harm(world)
+    with pytest.raises(Refused, match="is above the stable build's"):
+        await world.command(Promote(), Author("bob", "I am sure"))
+    assert (await world.look())[0].aborted is not None
+
+
+async def found_harm(world: World) -> None:
+    """The gate looks, and keeps what it has seen; before the abort the controller is killed."""
+    async with world.control.ledger.transaction() as transaction:
+        state = await transaction.channel(SDK, STABLE)
+        assert state is not None
+        assert state.rollout is not None
+        watch = begin_watch(state.rollout.identity, HealthRule(longest_hold="1m"), BEGUN)
+        evidence = {Metric.ERRORS: Evidence(candidate_units=9, worse=(20.0,) * 8)}
+        kept = msgspec.structs.replace(watch, looked=slot_of(world.clock.now()), evidence=evidence)
+        await transaction.save_document(WATCHES, watch_name(SDK, STABLE), kept)
