@@ -8,7 +8,7 @@ import msgspec
 from bundles.core.errors import Failed
 from bundles.core.names import Product
 from release.change import Control
-from release.checks import STATES, Live, conclude_all, live_rollouts
+from release.checks import STATES, Live, conclude_all, kept_state, kept_states, live_rollouts
 from release.core.check_rule import About, Answer, CheckRule, Finding, MetricSource, WebhookSource
 from release.core.checks import CheckState, answered, is_due, known
 from release.core.names import Channel
@@ -74,7 +74,7 @@ async def due_checks(control: Control) -> Sequence[DueCheck]:
     if not rollouts:
         return ()
     async with control.ledger.transaction() as transaction:
-        policy, kept = await policy_in_force(transaction), await transaction.documents(STATES)
+        policy, kept = await policy_in_force(transaction), await kept_states(transaction)
         now = control.clock.now()
         checks = conclude_all(policy, kept, rollouts, now)
         for name in kept.keys() - {live.state_name(at.rule) for live, at in checks}:
@@ -83,11 +83,11 @@ async def due_checks(control: Control) -> Sequence[DueCheck]:
     return sorted(due, key=lambda each: each.known.at if each.known else 0)
 
 
-async def _forget(transaction: Transaction, name: str, state: CheckState) -> None:
+async def _forget(transaction: Transaction, name: str, state: CheckState | None) -> None:
     """Forget what is kept of a rollout that has ended, and not of one that has begun since the table was seen."""
     product, channel, _ = name.split(" ")
     now = await transaction.channel(Product(product), Channel(channel))
-    if now is None or now.rollout is None or now.rollout.identity != state.rollout:
+    if state is None or now is None or now.rollout is None or now.rollout.identity != state.rollout:
         await transaction.save_document(STATES, name, None)
 
 
@@ -114,5 +114,5 @@ async def _is_as_it_was(transaction: Transaction, due: DueCheck) -> bool:
         return False
     if due.rule not in (await policy_in_force(transaction)).checks(due.live.product, due.live.channel):
         return False
-    kept = await transaction.document(STATES, due.name)
+    kept = await kept_state(transaction, due.name)
     return known(kept, due.rule, due.live.rollout) == due.known

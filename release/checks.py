@@ -9,6 +9,7 @@ from bundles.core.version import Version
 from release.change import Control
 from release.core.check_rule import CheckRule
 from release.core.checks import CheckAt, CheckState, conclude, is_checked, known
+from release.core.codec import decode_document
 from release.core.gate import Verdict
 from release.core.names import Channel
 from release.core.policy import Policy
@@ -18,6 +19,7 @@ from release.policies import policy_in_force
 from release.ports import Kind, Transaction
 
 STATES = Kind("check_state", CheckState)
+_AS_KEPT = Kind(STATES.name, msgspec.Raw)
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -38,6 +40,27 @@ def state_name(product: Product, channel: Channel, check: str) -> str:
     return f"{product} {channel} {check}"
 
 
+async def kept_states(transaction: Transaction) -> Mapping[str, CheckState | None]:
+    """All that is kept of checks, by name; None for what another version of Headrace kept and is not understood.
+
+    That says nothing: the check holds until it is asked again.
+    """
+    return {name: _understood(kept) for name, kept in (await transaction.documents(_AS_KEPT)).items()}
+
+
+async def kept_state(transaction: Transaction, name: str) -> CheckState | None:
+    """What is kept by this name, and is understood."""
+    kept = await transaction.document(_AS_KEPT, name)
+    return None if kept is None else _understood(kept)
+
+
+def _understood(kept: msgspec.Raw) -> CheckState | None:
+    try:
+        return decode_document(bytes(kept), CheckState)
+    except msgspec.MsgspecError:
+        return None
+
+
 async def checks_at(
     transaction: Transaction, policy: Policy, product: Product, channel: Channel, rollout: Rollout | None, now: int
 ) -> Sequence[CheckAt]:
@@ -46,7 +69,7 @@ async def checks_at(
         return ()
     found = []
     for rule in policy.checks(product, channel):
-        kept = await transaction.document(STATES, state_name(product, channel, rule.name))
+        kept = await kept_state(transaction, state_name(product, channel, rule.name))
         found.append(conclude(known(kept, rule, rollout), rule, rollout, now))
     return found
 
@@ -71,7 +94,7 @@ def live_rollouts(table: RoutingTable) -> list[Live]:
 
 
 def conclude_all(
-    policy: Policy, kept: Mapping[str, CheckState], rollouts: Iterable[Live], now: int
+    policy: Policy, kept: Mapping[str, CheckState | None], rollouts: Iterable[Live], now: int
 ) -> list[tuple[Live, CheckAt]]:
     """All checks of these rollouts, by all that is kept: one look at the ledger for however many there are."""
     found = []
@@ -88,7 +111,7 @@ async def failed_checks(control: Control, table: RoutingTable) -> list[tuple[Liv
     if not rollouts:
         return []
     async with control.ledger.transaction() as transaction:
-        policy, kept = await policy_in_force(transaction), await transaction.documents(STATES)
+        policy, kept = await policy_in_force(transaction), await kept_states(transaction)
     failed: dict[tuple[Product, Channel], tuple[Live, str]] = {}
     for live, at in conclude_all(policy, kept, rollouts, control.clock.now()):
         if at.verdict is Verdict.ABORT:

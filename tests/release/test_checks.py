@@ -24,6 +24,7 @@ from release.core.names import STABLE, Channel
 from release.core.plan import parse_plan
 from release.core.policy import Policy
 from release.policies import apply_policy
+from release.ports import Kind
 from release.rollouts import command_channel, read_channel
 from release.trail import read_history
 from tests.release.conftest import at
@@ -186,3 +187,18 @@ async def test_an_answer_that_comes_too_late_is_not_kept(control: Control, servi
     assert check.state is not None
     assert (check.state.bad, check.state.answer.finding) == (1, Finding.BAD)
     assert msgspec.structs.replace(check.rule, failures=1) == rule(service, failures=1)
+
+
+async def test_what_another_version_kept_says_nothing_and_stops_no_tick(
+    control: Control, service: Service
+) -> None:
+    await rolling(control, rule(service))
+    await ask(control, BAKED)
+    name = f"sdk {STABLE} errors"
+    async with control.ledger.transaction() as transaction:
+        await transaction.save_document(Kind(STATES.name, dict), name, {"rollout": "salt@2", "answers": []})
+    (held,) = (await read_channel(at(control, BAKED), SDK, STABLE)).checks
+    assert (held.verdict, held.reason) == (Verdict.HOLD, "it has not been asked yet")
+    assert await advance(at(control, BAKED)) == []
+    await ask(control, BAKED)
+    assert [step.step for step in await advance(at(control, BAKED))] == ["promoted"]
