@@ -6,7 +6,6 @@ from bundles.core.names import Product
 from release.change import Control
 from release.core.counts import SLOT_SECONDS, Slot
 from release.core.health import (
-    WARM_UP_SECONDS,
     Baseline,
     Side,
     Watch,
@@ -35,7 +34,7 @@ class Audience:
         self._candidate = rollout.candidate
         self._baseline: Baseline | None = None
         self._usual: dict[int, dict[Tenant, int]] = {}
-        self._odds: dict[tuple[int, int, int], float] = {}
+        self._odds: dict[tuple[int, int], float] = {}
         self._revision: int | None = None
         self._pinned: frozenset[str] = frozenset()
         self._known: Mapping[Tenant, Attributes] = {}
@@ -54,7 +53,7 @@ class Audience:
 
     def sides(self, state: ChannelState, rollout: Rollout) -> tuple[Side, Side]:
         """The candidate's tenants as the present stage has them, and the stable build's."""
-        is_reached = self._reached(rollout, rollout.stage_index)
+        is_reached = self._reached(rollout)
         return (
             Side(rollout.candidate, lambda tenant: self._is_counted(tenant) and is_reached(tenant)),
             Side(state.stable, self._is_counted),
@@ -69,24 +68,16 @@ class Audience:
         return self._baseline
 
     async def odds(self, slots: range, rollout: Rollout) -> dict[Slot, float]:
-        """Of each slot, the odds that a unit is the candidate's, by what tenants reported at such a time before.
-
-        A stage is expected to be seen only once edges and pages have had time to follow it.
+        """Of each slot, the odds that a unit is by a tenant that the stage reaches, by what tenants reported at
+        such a time before.
         """
-        found = {}
-        for number in slots:
-            slot = Slot(number)
-            warm = slot * SLOT_SECONDS >= rollout.stage_since + WARM_UP_SECONDS
-            found[slot] = await self._odds_at(slot, rollout, rollout.stage_index - (not warm))
-        return found
+        return {Slot(slot): await self._odds_at(slot // _HOUR, rollout) for slot in slots}
 
-    async def _odds_at(self, slot: Slot, rollout: Rollout, place: int) -> float:
-        if place < 0:
-            return 0.0
-        key = slot // _HOUR, place, rollout.stage_index
+    async def _odds_at(self, hour: int, rollout: Rollout) -> float:
+        key = hour, rollout.stage_index
         if key not in self._odds:
-            usual = await self._usual_at(slot // _HOUR)
-            self._odds[key] = expected_odds(usual, self._reached(rollout, place), self._is_counted)
+            is_reached = self._reached(rollout)
+            self._odds[key] = expected_odds(await self._usual_at(hour), is_reached, self._is_counted)
         return self._odds[key]
 
     async def _usual_at(self, hour: int) -> dict[Tenant, int]:
@@ -103,8 +94,8 @@ class Audience:
             self._usual = {hour: units}
         return self._usual[hour]
 
-    def _reached(self, rollout: Rollout, place: int) -> Who:
-        return reached_at(rollout.plan, place, rollout.salt, self._known)
+    def _reached(self, rollout: Rollout) -> Who:
+        return reached_at(rollout.plan, rollout.stage_index, rollout.salt, self._known)
 
     def _is_counted(self, tenant: Tenant) -> bool:
         """Who has a pin has chosen for itself, be it a build or candidates: it is not compared with others."""

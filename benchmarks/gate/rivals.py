@@ -5,7 +5,7 @@ from collections.abc import Callable
 from statistics import NormalDist
 
 from release.core.evidence import log_e_value
-from release.core.gate import Evidence, GateRule, Verdict, judge, observe
+from release.core.gate import Awaited, Evidence, GateRule, Verdict, judge, observe
 from release.core.health import Metric, rule_for
 from release.core.reports import Stretch
 
@@ -62,7 +62,8 @@ def _by_evidence(rule: GateRule, aborts: Callable[[Evidence], bool]) -> Gate:
 
     def looks(stretch: Stretch, expected_odds: float) -> bool:
         nonlocal evidence
-        evidence = observe(evidence, rule, stretch, expected_odds)
+        awaited = Awaited(expected_odds, stretch.candidate.units, stretch.stable.units)
+        evidence = observe(evidence, rule, stretch, awaited)
         return aborts(evidence)
 
     return looks

@@ -102,20 +102,30 @@ class Judgement(msgspec.Struct, frozen=True):
     units_needed: int | None = None
 
 
-def observe(evidence: Evidence, rule: GateRule, stretch: Stretch, expected_odds: float) -> Evidence:
-    """The evidence after one more stretch.
+class Awaited(msgspec.Struct, frozen=True):
+    """Units of a stretch by tenants that the candidate reaches, of either build, and by all others.
 
-    `expected_odds` are those that a unit is the candidate's, by what tenants have reported before it: known
-    before the stretch, not from it.
+    `odds` are those that a unit is one of the former, by what tenants have reported before: known before the
+    stretch, not from it. Where the others are `few`, no unit of theirs speaks against the candidate.
     """
+
+    odds: float
+    reached: float
+    others: float
+    few: bool = False
+
+    def gains(self) -> Gains:
+        """What is gained on the question whether most of the units to be expected are missing."""
+        gains = _MISSING.bets(1 / self.odds).gains(self.others, self.reached + self.others)
+        # A bet whose wins are not paid out is no less fair to the candidate.
+        return tuple(min(gain, 0.0) for gain in gains) if self.few else gains
+
+
+def observe(evidence: Evidence, rule: GateRule, stretch: Stretch, awaited: Awaited | None) -> Evidence:
+    """The evidence after one more stretch; None where it is not known how many units were to be expected."""
     ours, theirs = stretch.candidate, stretch.stable
     worse, worse_by_fold = _asked(is_higher(rule.tolerated), stretch)
     no_worse, no_worse_by_fold = _asked(is_lower(rule.margin), stretch)
-    missing = (
-        _MISSING.bets(1 / expected_odds).gains(theirs.units, ours.units + theirs.units)
-        if expected_odds
-        else NOTHING
-    )
     return Evidence(
         candidate_units=evidence.candidate_units + ours.units,
         candidate_errors=evidence.candidate_errors + ours.errors,
@@ -127,7 +137,7 @@ def observe(evidence: Evidence, rule: GateRule, stretch: Stretch, expected_odds:
         no_worse_by_fold=_added(evidence.no_worse_by_fold, no_worse_by_fold),
         limit=evidence.limit + _limit_gain(rule, ours.units, ours.errors),
         limit_by_fold=_limit_by_fold(evidence.limit_by_fold, rule, ours),
-        missing=add(evidence.missing, missing),
+        missing=evidence.missing if awaited is None else add(evidence.missing, awaited.gains()),
     )
 
 

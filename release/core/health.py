@@ -15,20 +15,18 @@ import msgspec
 from bundles.core.errors import Invalid
 from bundles.core.version import Version
 from release.core.counts import SLOT_SECONDS, Counts, Slot
-from release.core.gate import Evidence, GateRule, Judgement, Verdict, judge, observe
+from release.core.gate import Awaited, Evidence, GateRule, Judgement, Verdict, judge, observe
 from release.core.names import Tenant
 from release.core.plan import parse_duration
-from release.core.reports import Report, Stretch, relative_rates, weigh
+from release.core.reports import Report, Stretch, evened, relative_rates, weigh
 from release.core.scope import Scoped
 
 SETTLE_SECONDS = 5
 """A slot is looked at so long after its end: by then it is written."""
 STALE_SECONDS = 180
 """A gate that has seen nothing newer than this lets nobody go on."""
-WARM_UP_SECONDS = 300
-"""How long after a stage's beginning its tenants may still be given the stable build by edges and open pages."""
 MAX_BASELINE_SECONDS = 30 * 24 * 3600
-FEW_TENANTS = 10.0
+FEW_TENANTS = 10
 """Of fewer tenants, silence says nothing: they can be asleep."""
 
 _LEAST_UNITS = 5
@@ -155,16 +153,16 @@ def baseline_of(history: Mapping[Tenant, Counts]) -> Baseline:
 
 
 def expected_odds(units: Mapping[Tenant, int], is_reached: Who, is_counted: Who) -> float:
-    """The odds that a unit is the candidate's, of tenants who had so many units at such a time.
+    """The odds that a unit is by a tenant that is reached, of tenants who had so many units at such a time.
 
-    0, which says nothing, where these are few tenants, or one of them is most of what is reached.
+    0, which says nothing, where these or the others are few. No tenant counts for more than its share of them.
     """
-    ours = [count for tenant, count in units.items() if is_counted(tenant) and is_reached(tenant)]
-    theirs = sum(count for tenant, count in units.items() if is_counted(tenant) and not is_reached(tenant))
-    squares = sum(count * count for count in ours)
-    if not theirs or not squares or sum(ours) ** 2 / squares < FEW_TENANTS:
+    counted = {tenant: count for tenant, count in units.items() if count and is_counted(tenant)}
+    ours = [count for tenant, count in counted.items() if is_reached(tenant)]
+    theirs = [count for tenant, count in counted.items() if not is_reached(tenant)]
+    if min(len(ours), len(theirs)) < FEW_TENANTS:
         return 0.0
-    return sum(ours) / theirs
+    return evened(ours) / evened(theirs)
 
 
 def see(
@@ -190,7 +188,8 @@ def see(
         length = slot + 1 - watch.through
         if not _is_closed(_units(ours), _units(theirs), length):
             continue
-        watch = _observe(watch, ours, theirs, baseline, odds(slot), length)
+        awaited = _awaited(odds(watch.through), candidate.who, ours, theirs)
+        watch = _observe(watch, ours, theirs, baseline, awaited, length)
         joined = {}
         if judge_watch(watch).verdict is Verdict.ABORT:
             return msgspec.structs.replace(watch, looked=watch.through)
@@ -259,15 +258,15 @@ def _observe(
     ours: Mapping[Tenant, Counts],
     theirs: Mapping[Tenant, Counts],
     baseline: Baseline,
-    odds: float,
+    awaited: Awaited | None,
     length: int,
 ) -> Watch:
     evidence = {}
     for metric in Metric:
         rates = baseline.rates.get(metric, {})
         stretch = Stretch(weigh(_reports(ours, metric), rates), weigh(_reports(theirs, metric), rates))
-        silence = odds if metric is Metric.ERRORS else 0.0
-        evidence[metric] = observe(watch.of(metric), rule_for(watch.rule, metric), stretch, silence)
+        asked = awaited if metric is Metric.ERRORS else None
+        evidence[metric] = observe(watch.of(metric), rule_for(watch.rule, metric), stretch, asked)
     part = min(1.0, length / _PACE_SLOTS)
     return msgspec.structs.replace(
         watch,
@@ -275,6 +274,24 @@ def _observe(
         evidence=evidence,
         pace=watch.pace * (1 - part) + _units(ours) / length * part,
     )
+
+
+def _awaited(
+    odds: float, is_reached: Who, ours: Mapping[Tenant, Counts], theirs: Mapping[Tenant, Counts]
+) -> Awaited | None:
+    """The stretch's units by who is reached. A tenant that still gets the stable build is not silent: its page
+    names that build, or an edge has not followed the stage yet.
+    """
+    if not odds:
+        return None
+    reached = {tenant: counts.units for tenant, counts in ours.items()}
+    others = []
+    for tenant, counts in theirs.items():
+        if is_reached(tenant):
+            reached[tenant] = reached.get(tenant, 0) + counts.units
+        else:
+            others.append(counts.units)
+    return Awaited(odds, evened(reached.values()), evened(others), few=len(others) < FEW_TENANTS)
 
 
 def _reports(counts: Mapping[Tenant, Counts], metric: Metric) -> dict[Tenant, Report]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NewType
 
 import msgspec
@@ -99,6 +99,13 @@ def weigh(reports: Mapping[Tenant, Report], rates: Mapping[Tenant, float]) -> Si
             fold = fold_of(tenant)
             by_fold[fold] = by_fold.get(fold, 0.0) + failed
     return Side(units, errors, exposure, by_fold)
+
+
+def evened(units: Iterable[int]) -> float:
+    """Tenants' units in all, of none of them more than its share of what counts."""
+    reported = [count for count in units if count]
+    limit = _most_units(reported)
+    return math.fsum(min(count, limit) for count in reported)
 
 
 def _most_units(units: list[int]) -> float:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bundles.core.errors import Invalid
 from release.core.evidence import PARTS, Question, is_higher, is_lower, log_e_value
-from release.core.gate import Evidence, GateRule, Judgement, Verdict, judge, observe
+from release.core.gate import Awaited, Evidence, GateRule, Judgement, Verdict, judge, observe
 from release.core.names import Tenant
 from release.core.reports import LEAST_UNITS, Report, Stretch, fold_of, relative_rates, weigh
 
@@ -31,7 +31,7 @@ def judged(one: Stretch, times: int, rule: GateRule = RULE, expected_odds: float
     """The verdict after so many of these stretches."""
     evidence = Evidence()
     for _ in range(times):
-        evidence = observe(evidence, rule, one, expected_odds)
+        evidence = observe(evidence, rule, one, Awaited(expected_odds, one.candidate.units, one.stable.units))
     return judge(evidence, rule)
 
 
@@ -136,7 +136,7 @@ def test_a_page_that_always_failed_is_known_for_it() -> None:
 
 
 def log_e(one: Stretch) -> float:
-    return judge(observe(Evidence(), RULE, one, 1 / 3), RULE).log_e
+    return judge(observe(Evidence(), RULE, one, None), RULE).log_e
 
 
 def test_a_tenant_of_whom_little_is_known_is_taken_for_an_average_one() -> None:

@@ -53,7 +53,7 @@ def seen(watch: Watch, slots: list[Rows], odds: float = 0.0, baseline: Baseline 
         watch,
         numbered,
         Slot(watch.looked + len(slots)),
-        Side(CANDIDATE, lambda _: True),
+        Side(CANDIDATE, set(EARLY).__contains__),
         Side(STABLE, lambda _: True),
         baseline,
         lambda _: odds,
@@ -131,8 +131,8 @@ def test_it_is_the_same_however_often_one_looks(errors: list[tuple[int, int]], d
 
 
 def test_an_hour_without_a_word_from_the_candidate_is_a_stretch_too() -> None:
-    quiet = {STABLE: {OTHERS[0]: Counts(2)}}
-    watch = seen(fresh(), [quiet] * (3600 // SLOT_SECONDS), odds=1.0)
+    quiet = {STABLE: dict.fromkeys(OTHERS[:10], Counts(1))}
+    watch = seen(fresh(), [quiet, *[{}] * (3600 // SLOT_SECONDS - 1)], odds=20.0)
     assert watch.through == watch.begun + 3600 // SLOT_SECONDS
     found = judge_watch(watch)
     assert (found.verdict, found.reason) == (
@@ -141,12 +141,30 @@ def test_an_hour_without_a_word_from_the_candidate_is_a_stretch_too() -> None:
     )
 
 
+def test_a_tenant_that_still_gets_the_stable_build_is_not_silent() -> None:
+    """Its page names that build itself, or an edge has not followed the stage yet."""
+    still = {STABLE: dict.fromkeys(TENANTS, Counts(20))}
+    assert judge_watch(seen(fresh(), [still] * 20, odds=1 / 3)).verdict is Verdict.HOLD
+    silent = {STABLE: dict.fromkeys(OTHERS, Counts(20))}
+    assert judge_watch(seen(fresh(), [silent], odds=1 / 3)).verdict is Verdict.ABORT
+
+
+def test_one_tenant_awake_makes_nobody_silent() -> None:
+    flood = {STABLE: {OTHERS[0]: Counts(100_000)}}
+    assert judge_watch(seen(fresh(), [flood] * 20, odds=1.0)).verdict is Verdict.HOLD
+    usual = {STABLE: dict.fromkeys(OTHERS, Counts(1)), CANDIDATE: dict.fromkeys(EARLY, Counts(1))}
+    flooded = {**usual, STABLE: {**usual[STABLE], OTHERS[0]: Counts(100_000)}}
+    assert judge_watch(seen(fresh(), [flooded] * 20, odds=1 / 3)).verdict is Verdict.HOLD
+
+
 def test_odds_are_expected_of_many_tenants_only() -> None:
     units = dict.fromkeys(TENANTS, 100)
     early = set(EARLY)
     assert expected_odds(units, early.__contains__, lambda _: True) == pytest.approx(50 / 150)
     assert expected_odds(units, {EARLY[0]}.__contains__, lambda _: True) == 0
-    assert expected_odds({**units, EARLY[0]: 1_000_000}, early.__contains__, lambda _: True) == 0
+    assert expected_odds(units, {*EARLY, *OTHERS[9:]}.__contains__, lambda _: True) == 0
+    flooded = {**units, EARLY[0]: 1_000_000, OTHERS[0]: 1_000_000}
+    assert expected_odds(flooded, early.__contains__, lambda _: True) == pytest.approx(49 / 149)
     assert expected_odds(units, early.__contains__, lambda tenant: tenant not in early) == 0
     assert expected_odds(units, lambda _: True, lambda _: True) == 0
     assert expected_odds({}, early.__contains__, lambda _: True) == 0
