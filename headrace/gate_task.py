@@ -27,14 +27,14 @@ async def watch_gates(gatekeeper: Gatekeeper, leadership: Leadership, interval: 
     told: dict[tuple[Product, Channel], Verdict] = {}
     while True:
         try:
-            # A change that has begun is finished, however soon the controller is asked to stop.
             with anyio.CancelScope(shield=True):
-                for looked in await gatekeeper.look() if await leadership.holds() else []:
-                    if told.get((looked.product, looked.channel)) != looked.judgement.verdict:
-                        _log_verdict(looked)
-                    told[looked.product, looked.channel] = looked.judgement.verdict
-                    if looked.aborted is not None:
-                        tell(looked.product, looked.channel, looked.aborted)
+                leads = await leadership.holds()
+            for looked in await gatekeeper.look() if leads else []:
+                if told.get((looked.product, looked.channel)) != looked.judgement.verdict:
+                    _log_verdict(looked)
+                told[looked.product, looked.channel] = looked.judgement.verdict
+                if looked.aborted is not None:
+                    tell(looked.product, looked.channel, looked.aborted)
         except (HeadraceError, BrokenPipeError) as error:
             _log.error("gates not looked at", why=str(error))
         await anyio.sleep(interval)

@@ -1,5 +1,7 @@
 """Health gates: look at what SDKs report of each live rollout, and take candidates back that do harm."""
 
+import anyio
+import anyio.lowlevel
 import msgspec
 import structlog
 
@@ -18,9 +20,10 @@ from release.core.health import SETTLE_SECONDS, Rows, Side, Watch, judge_watch, 
 from release.core.lag import LAG_SLOTS, with_lag
 from release.core.names import PRODUCTION, Channel
 from release.core.plan import StageKind
-from release.core.routing import MAX_REASON_LENGTH, ChannelState, Rollout
+from release.core.routing import ChannelState, Rollout
+from release.core.smoke import clean_finding
 from release.policies import policy_in_force
-from release.ports import Health
+from release.ports import Health, Transaction
 from release.rollouts import ChannelAt, command_channel
 from release.watches import WATCHES, begun_watch, watch_name, watch_of
 
@@ -52,8 +55,10 @@ class _Gate:
         self._product = product
         self._channel = channel
         self._audience = Audience(control, health, product, rollout)
+        self.fault: str | None = None
         self._looked: Slot | None = None
         self._verified_at: int | None = None
+        self._damage_reported = False
 
     async def look(self, state: ChannelState, rollout: Rollout, revision: int) -> Looked | None:
         """Count what has come in since the last look; None where there is no gate, or nothing new to see."""
@@ -66,55 +71,58 @@ class _Gate:
         if watch is None:
             return None
         if judge_watch(watch).verdict is not Verdict.ABORT:
-            watch, fault = await self._see(watch, state, rollout, revision, until)
+            watch = await self._see(watch, state, rollout, revision, until)
             if not await self._keep(watch, rollout):
                 return None
-            if fault is not None:
-                return await self._abort(rollout, judge_watch(watch), f"its bytes are damaged: {fault}")
         judgement = judge_watch(watch)
         if judgement.verdict is Verdict.ABORT:
             return await self._abort(rollout, judgement, summary(watch, judgement))
+        fault = await self._fault(rollout)
+        if fault is not None:
+            return await self._abort(rollout, judgement, f"its bytes are damaged: {fault}")
         self._looked = watch.looked
         return Looked(self._product, self._channel, rollout.candidate, judgement)
 
-    async def _see(
-        self, watch: Watch, state: ChannelState, rollout: Rollout, revision: int, until: Slot
-    ) -> tuple[Watch, str | None]:
-        """The watch after the slots that have come in, and what of the candidate's bytes is damaged, if any."""
+    async def _see(self, watch: Watch, state: ChannelState, rollout: Rollout, revision: int, until: Slot) -> Watch:
+        """The watch after the slots that have come in."""
         until = Slot(min(until, watch.through + _MOST_SLOTS))
         builds = {rollout.candidate} if state.stable is None else {rollout.candidate, state.stable}
         await self._audience.at(revision, rollout)
         candidate, stable = self._audience.sides(state, rollout)
         since = Slot(max(watch.begun, watch.through - LAG_SLOTS))
         slots = await self._health.slots(self._product, PRODUCTION, builds, since, until)
-        new = [rows for slot, rows in slots.items() if slot >= watch.looked]
-        fault = await self._fault(rollout, reports_damage=any(_reports_damage(candidate, rows) for rows in new))
+        self._damage_reported |= any(
+            _reports_damage(candidate, rows) for slot, rows in slots.items() if slot >= watch.looked
+        )
         odds = await self._audience.odds(range(watch.through, until), rollout)
         baseline = await self._audience.baseline(watch)
-        return see(watch, with_lag(slots), until, candidate, stable, baseline, odds.__getitem__), fault
+        return see(watch, with_lag(slots), until, candidate, stable, baseline, odds.__getitem__)
 
-    async def _fault(self, rollout: Rollout, *, reports_damage: bool) -> str | None:
+    async def _fault(self, rollout: Rollout) -> str | None:
         """What is wrong with the candidate's bytes in the store, looked at once, and when pages report damage.
 
         That pages report it is no proof: proxies and extensions alter scripts, and anyone can send a beacon.
+        What is damaged is looked at again at each look, until the candidate is taken back.
         """
         now = self._control.clock.now()
         if self._verified_at is not None and not (
-            reports_damage and now - self._verified_at >= _VERIFY_EVERY_SECONDS
+            self._damage_reported and now - self._verified_at >= _VERIFY_EVERY_SECONDS
         ):
             return None
         manifest = await load_build(self._control.builds, self._control.trusted, self._product, rollout.candidate)
         if manifest is None:
             return "its manifest is gone"
         damages = await verify(self._control.builds, manifest, lambda _: None)
-        self._verified_at = now
-        return next((f"{each.path} ({each.encoding}): {each.fault}" for each in damages if each.is_certain), None)
+        certain = next((each for each in damages if each.is_certain), None)
+        if certain is not None:
+            return f"{certain.path} ({certain.encoding}): {certain.fault}"
+        self._verified_at, self._damage_reported = now, bool(damages)  # what can't be read now may be damaged
+        return None
 
     async def _keep(self, watch: Watch, rollout: Rollout) -> bool:
         """Save the watch; False where the rollout has ended, or another controller has seen as much."""
         async with self._control.ledger.transaction() as transaction:
-            state = await transaction.channel(self._product, self._channel)
-            if state is None or state.rollout is None or state.rollout.identity != self.identity:
+            if not await self._is_live(transaction):
                 return False
             kept = await watch_of(transaction, self._product, self._channel, rollout)
             if kept is not None and kept.looked >= watch.looked:
@@ -123,9 +131,21 @@ class _Gate:
             await transaction.save_document(WATCHES, watch_name(self._product, self._channel), watch)
         return True
 
-    async def _abort(self, rollout: Rollout, judgement: Judgement, why: str) -> Looked:
-        author = Author(CONTROLLER, f"health gate: {why}"[:MAX_REASON_LENGTH])
-        at = await command_channel(self._control, self._product, self._channel, Abort(of=self.identity), author)
+    async def _is_live(self, transaction: Transaction) -> bool:
+        state = await transaction.channel(self._product, self._channel)
+        return state is not None and state.rollout is not None and state.rollout.identity == self.identity
+
+    async def _abort(self, rollout: Rollout, judgement: Judgement, why: str) -> Looked | None:
+        """Take the candidate back; None where a person ended the rollout first."""
+        author = Author(CONTROLLER, clean_finding(f"health gate: {why}"))
+        command = Abort(of=self.identity)
+        try:
+            at = await command_channel(self._control, self._product, self._channel, command, author)
+        except Refused:
+            async with self._control.ledger.transaction() as transaction:
+                if await self._is_live(transaction):
+                    raise
+            return None
         return Looked(self._product, self._channel, rollout.candidate, judgement, at)
 
 
@@ -140,9 +160,10 @@ class Gatekeeper:
     async def look(self) -> list[Looked]:
         """Look at each rollout that has left staging, also while it is paused: tenants have its candidate.
 
-        Where one gate can't look, the others do; it is logged, and tried again at the next look.
+        Where one gate can't look, the others do; it is logged once, and tried again at each look.
         """
-        table = await self._control.overview.look(self._control.ledger)
+        with anyio.CancelScope(shield=True):
+            table = await self._control.overview.look(self._control.ledger)
         found, live = [], set()
         for product, routes in table.products.items():
             for channel, state in routes.channels.items():
@@ -155,13 +176,10 @@ class Gatekeeper:
                     continue
                 live.add((product, channel))
                 gate = self._gate(product, channel, rollout)
-                try:
-                    looked = await gate.look(state, rollout, table.revision)
-                except Refused:
-                    continue  # a person ended the rollout first
-                except HeadraceError as error:
-                    _log.error("gate can't look", product=product, channel=channel, why=str(error))
-                    continue
+                await anyio.lowlevel.checkpoint()  # a controller that is to stop does not look at all others first
+                # A change that has begun is finished.
+                with anyio.CancelScope(shield=True):
+                    looked = await _look_or_tell(gate, product, channel, state, rollout, table.revision)
                 if looked is not None:
                     found.append(looked)
         self._gates = {key: gate for key, gate in self._gates.items() if key in live}
@@ -173,6 +191,22 @@ class Gatekeeper:
             gate = _Gate(self._control, self._health, product, channel, rollout)
             self._gates[product, channel] = gate
         return gate
+
+
+async def _look_or_tell(
+    gate: _Gate, product: Product, channel: Channel, state: ChannelState, rollout: Rollout, revision: int
+) -> Looked | None:
+    """What the gate concluded. What keeps it from looking is logged as long as it is news."""
+    try:
+        looked = await gate.look(state, rollout, revision)
+    except HeadraceError as error:
+        if gate.fault != str(error):
+            _log.error("gate can't look", product=product, channel=channel, why=str(error))
+        gate.fault = str(error)
+        return None
+    if looked is not None:
+        gate.fault = None
+    return looked
 
 
 def _reports_damage(candidate: Side, rows: Rows) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from beacons.core.beacon import Outcome
 from bundles.core.errors import Refused
@@ -248,7 +249,6 @@ async def test_who_chose_the_candidate_itself_is_not_counted_nor_who_does_not_ge
 async def test_a_candidate_that_says_nothing_is_taken_back_by_what_is_usual_at_that_hour(world: World) -> None:
     await world.begin()
     await world.report(OLD, {tenant: {LOADED: 20} for tenant in TENANTS}, ago=DAY)
-    world.clock.seconds += 300  # edges and pages have followed the stage by then
     await world.slots(2, {}, USUAL)
     (looked,) = await world.look()
     assert (looked.judgement.verdict, looked.judgement.reason) == (
@@ -292,11 +292,7 @@ async def test_damaged_bytes_take_a_candidate_back_at_once_and_a_mere_claim_does
     await world.begin()
     await world.slots(1, {LOADED: 49, Outcome.INTEGRITY_FAILED: 1}, USUAL)
     assert await world.verdict() is not Verdict.ABORT
-    manifest = await world.control.require_build(SDK, NEW)
-    digest = manifest.artifacts[0].variants[0].digest
-    blob = data / "store" / "blobs" / digest[:2] / digest
-    blob.chmod(0o644)
-    blob.write_bytes(b"// other bytes" * 3)
+    await damage(world, data)
     world.clock.seconds += 300
     await world.slots(1, {LOADED: 49, Outcome.INTEGRITY_FAILED: 1}, USUAL)
     (looked,) = await world.look()
@@ -392,3 +388,64 @@ async def found_harm(world: World) -> None:
         evidence = {Metric.ERRORS: Evidence(candidate_units=9, worse=(20.0,) * 8)}
         kept = msgspec.structs.replace(watch, looked=slot_of(world.clock.now()), evidence=evidence)
         await transaction.save_document(WATCHES, watch_name(SDK, STABLE), kept)
+
+
+async def test_a_jump_to_a_later_stage_makes_nobody_silent_whose_edge_has_not_followed_yet(world: World) -> None:
+    await world.begin(stages="5,25,50,100")
+    await world.report(OLD, {tenant: {LOADED: 20} for tenant in TENANTS}, ago=DAY)
+    await world.slots(1, USUAL, USUAL)
+    assert await world.verdict() is Verdict.HOLD
+    followed = [tenant for tenant in TENANTS if await world.gets(tenant) == NEW]
+    await world.command(Promote(to="50"), Author("bob", "we must", breaks_glass=True))
+    for _ in range(6):
+        await world.report(NEW, dict.fromkeys(followed, USUAL))
+        await world.report(OLD, {tenant: USUAL for tenant in TENANTS if tenant not in followed})
+        world.clock.seconds += SLOT_SECONDS
+    assert await world.verdict() is not Verdict.ABORT
+
+
+async def test_damage_that_was_found_is_not_forgotten_where_another_controller_has_looked_meanwhile(
+    world: World, data: Path
+) -> None:
+    await world.begin()
+    await world.slots(1, USUAL, USUAL)
+    await world.look()
+    await damage(world, data)
+    world.keeper = Gatekeeper(world.control, world.reports.health)
+    await world.look()
+    await world.slots(1, USUAL, USUAL)
+    await world.look()
+    assert (await world.channel()).state.rollout is None
+    assert "its bytes are damaged" in (await world.last_change()).reason
+
+
+async def damage(world: World, data: Path) -> None:
+    """The candidate's bytes in the store are not what was signed any more."""
+    manifest = await world.control.require_build(SDK, NEW)
+    digest = manifest.artifacts[0].variants[0].digest
+    blob = data / "store" / "blobs" / digest[:2] / digest
+    blob.chmod(0o644)
+    blob.write_bytes(b"// other bytes" * 3)
+
+
+async def test_a_store_that_is_away_keeps_no_gate_from_counting(world: World, data: Path) -> None:
+    await world.begin()
+    await world.slots(1, BAD, WELL)
+    builds = data / "store" / "builds"
+    builds.rename(data / "away")
+    builds.write_text("no folder")
+    (looked,) = await world.look()
+    assert looked.aborted is not None
+
+
+async def test_an_abort_that_is_refused_is_told_of(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    await world.begin()
+    await world.slots(1, BAD, WELL)
+    untrusted = msgspec.structs.replace(world.control, signing_key=Ed25519PrivateKey.generate())
+    keeper = Gatekeeper(untrusted, world.reports.health)
+    world.clock.seconds += SETTLE_SECONDS
+    assert await keeper.look() == []
+    assert await keeper.look() == []
+    said = capsys.readouterr().out
+    assert said.count("may not sign the routing table") == 1  # as long as it stays so
+    assert (await world.channel()).state.rollout is not None
