@@ -59,11 +59,16 @@ class Audience:
             Side(state.stable, self._is_counted),
         )
 
-    async def baseline(self, watch: Watch) -> Baseline:
-        """What tenants usually report, from before the rollout."""
+    async def baseline(self, watch: Watch, state: ChannelState) -> Baseline:
+        """What tenants usually report, from before the rollout.
+
+        A candidate that was taken back counts for nothing: who had it first would be known for its errors.
+        """
         if self._baseline is None:
             since = Slot(watch.begun - watch.baseline_seconds // SLOT_SECONDS)
-            history = await self._health.history(self._product, PRODUCTION, self._candidate, since, watch.begun)
+            history = await self._health.history(
+                self._product, PRODUCTION, self._candidate, since, watch.begun, of=state.history
+            )
             self._baseline = baseline_of(history)
         return self._baseline
 

@@ -95,7 +95,7 @@ class _Gate:
             _reports_damage(candidate, rows) for slot, rows in slots.items() if slot >= watch.looked
         )
         odds = await self._audience.odds(range(watch.through, until), rollout)
-        baseline = await self._audience.baseline(watch)
+        baseline = await self._audience.baseline(watch, state)
         return see(watch, with_lag(slots), until, candidate, stable, baseline, odds.__getitem__)
 
     async def _fault(self, rollout: Rollout) -> str | None:

@@ -292,9 +292,17 @@ class Health(Protocol):
         ...
 
     async def history(
-        self, product: Product, environment: Environment, but: Version, since: Slot, until: Slot
+        self,
+        product: Product,
+        environment: Environment,
+        but: Version,
+        since: Slot,
+        until: Slot,
+        of: Collection[Version] | None = None,
     ) -> Mapping[Tenant, Counts]:
         """What each tenant has reported of all builds but this one, from `since` until before `until`, in all.
+
+        `of` is of which others alone; None for any.
 
         Where only coarser counts are left, `since` is that of the whole minute or hour that it is in.
         """

@@ -41,17 +41,24 @@ class SqlHealth:
         return found
 
     async def history(
-        self, product: Product, environment: Environment, but: Version, since: Slot, until: Slot
+        self,
+        product: Product,
+        environment: Environment,
+        but: Version,
+        since: Slot,
+        until: Slot,
+        of: Collection[Version] | None = None,
     ) -> Mapping[Tenant, Counts]:
-        """What each tenant has reported of all builds but this one, from `since` until before `until`, in all."""
+        """What each tenant has reported of all builds but this one, or of these, between the slots, in all."""
+        wanted = counts.c.version != but
+        if of is not None:
+            wanted = and_(wanted, counts.c.version.in_(of))
         async with self._database.reading() as connection:
             whole = spans(since * SLOT_SECONDS, until * SLOT_SECONDS, await _kept(connection))
             if not whole:
                 return {}
             parts = (
-                select(counts.c.tenant, *_NUMBERS).where(
-                    _within(product, environment, span), counts.c.version != but
-                )
+                select(counts.c.tenant, *_NUMBERS).where(_within(product, environment, span), wanted)
                 for span in whole
             )
             every = union_all(*parts).subquery()

@@ -69,9 +69,14 @@ async def test_the_history_is_of_all_builds_but_one_and_of_no_other_time(store: 
         await store.counting.add([beacon(number), beacon(number, version=TWO)], Slot(slot))
     for since, until in ((SLOT, SLOT + 800), (SLOT + 5, SLOT + 431), (SLOT + 8, SLOT + 9), (SLOT + 9, SLOT + 9)):
         there = len([slot for slot in range(SLOT, SLOT + 800, 7) if since <= slot < until])
-        for but in (ONE, TWO):
-            found = await store.health.history(SDK, PRODUCTION, but, Slot(since), Slot(until))
-            assert found == ({ACME: Counts(there)} if there else {})
+        for but, other in ((ONE, TWO), (TWO, ONE)):
+            between = Slot(since), Slot(until)
+            expected = {ACME: Counts(there)} if there else {}
+            assert await store.health.history(SDK, PRODUCTION, but, *between) == expected
+            assert await store.health.history(SDK, PRODUCTION, but, *between, of=[ONE, TWO]) == expected
+            assert await store.health.history(SDK, PRODUCTION, Version("9.9.9"), *between, of=[other]) == expected
+            assert await store.health.history(SDK, PRODUCTION, but, *between, of=[but]) == {}
+            assert await store.health.history(SDK, PRODUCTION, but, *between, of=[]) == {}
 
 
 def erred(number: int, error: FirstError, version: Version = ONE) -> Beacon:

@@ -36,7 +36,7 @@ from tests.support.reports import ERRORED, LOADED, Outcomes, report
 
 pytestmark = pytest.mark.anyio
 
-OLD, NEW, _ = BUILDS
+OLD, NEW, NEXT = BUILDS
 ALICE = Author("alice")
 TENANTS = [Tenant(f"tenant-{number}") for number in range(200)]
 BEGUN = 1_800_000_000
@@ -449,3 +449,19 @@ async def test_an_abort_that_is_refused_is_told_of(world: World, capsys: pytest.
     said = capsys.readouterr().out
     assert said.count("may not sign the routing table") == 1  # as long as it stays so
     assert (await world.channel()).state.rollout is not None
+
+
+async def test_by_a_candidate_that_was_taken_back_no_tenant_is_known_for_failing(world: World) -> None:
+    """The same tenants get the next one first, and their pages would be held to be bad ones."""
+    await world.begin()
+    early = [tenant for tenant in TENANTS if await world.gets(tenant) == NEW]
+    others = {tenant: USUAL for tenant in TENANTS if tenant not in early}
+    await world.report(NEW, {tenant: {ERRORED: 50} for tenant in early})
+    await world.report(OLD, others)
+    await world.command(Abort())
+    world.clock.seconds += 60
+    await world.command(Start(NEXT, parse_plan("25,100", (), None), "salt"))
+    await world.report(NEXT, {tenant: {LOADED: 45, ERRORED: 5} for tenant in early})
+    await world.report(OLD, others)
+    world.clock.seconds += SLOT_SECONDS
+    assert await world.verdict() is Verdict.ABORT
