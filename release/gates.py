@@ -2,6 +2,7 @@
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import msgspec
 import structlog
 
@@ -29,7 +30,8 @@ from release.watches import WATCHES, begun_watch, watch_name, watch_of
 
 _log = structlog.get_logger()
 
-_MOST_SLOTS = 720
+_SLOTS_AT_ONCE = 12
+"""What came in while nobody looked is not all in memory at once."""
 _VERIFY_EVERY_SECONDS = 300
 
 
@@ -70,11 +72,11 @@ class _Gate:
             watch = await begun_watch(transaction, policy, self._product, self._channel, rollout)
         if watch is None:
             return None
-        if judge_watch(watch).verdict is not Verdict.ABORT:
-            watch = await self._see(watch, state, rollout, revision, until)
+        while (judgement := judge_watch(watch)).verdict is not Verdict.ABORT and watch.looked < until:
+            part = Slot(min(until, watch.looked + _SLOTS_AT_ONCE))
+            watch = await self._see(watch, state, rollout, revision, part)
             if not await self._keep(watch, rollout):
                 return None
-        judgement = judge_watch(watch)
         if judgement.verdict is Verdict.ABORT:
             return await self._abort(rollout, judgement, summary(watch, judgement))
         fault = await self._fault(rollout)
@@ -85,7 +87,6 @@ class _Gate:
 
     async def _see(self, watch: Watch, state: ChannelState, rollout: Rollout, revision: int, until: Slot) -> Watch:
         """The watch after the slots that have come in."""
-        until = Slot(min(until, watch.through + _MOST_SLOTS))
         builds = {rollout.candidate} if state.stable is None else {rollout.candidate, state.stable}
         await self._audience.at(revision, rollout)
         candidate, stable = self._audience.sides(state, rollout)
@@ -96,7 +97,10 @@ class _Gate:
         )
         odds = await self._audience.odds(range(watch.through, until), rollout)
         baseline = await self._audience.baseline(watch, state)
-        return see(watch, with_lag(slots), until, candidate, stable, baseline, odds.__getitem__)
+        # Of many tenants it takes a while, in which other tasks are to go on.
+        return await anyio.to_thread.run_sync(
+            lambda: see(watch, with_lag(slots), until, candidate, stable, baseline, odds.__getitem__)
+        )
 
     async def _fault(self, rollout: Rollout) -> str | None:
         """What is wrong with the candidate's bytes in the store, looked at once, and when pages report damage.
@@ -120,12 +124,16 @@ class _Gate:
         return None
 
     async def _keep(self, watch: Watch, rollout: Rollout) -> bool:
-        """Save the watch; False where the rollout has ended, or another controller has seen as much."""
+        """Save the watch; False where the rollout has ended, or another controller has seen as much.
+
+        A verdict to abort is kept all the same: it may be by reports that came late, of slots that were seen.
+        """
         async with self._control.ledger.transaction() as transaction:
             if not await self._is_live(transaction):
                 return False
             kept = await watch_of(transaction, self._product, self._channel, rollout)
-            if kept is not None and kept.looked >= watch.looked:
+            is_abort = judge_watch(watch).verdict is Verdict.ABORT
+            if kept is not None and kept.looked >= watch.looked and not is_abort:
                 self._looked = kept.looked
                 return False
             await transaction.save_document(WATCHES, watch_name(self._product, self._channel), watch)

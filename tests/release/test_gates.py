@@ -465,3 +465,23 @@ async def test_by_a_candidate_that_was_taken_back_no_tenant_is_known_for_failing
     await world.report(OLD, others)
     world.clock.seconds += SLOT_SECONDS
     assert await world.verdict() is Verdict.ABORT
+
+
+async def test_harm_that_is_told_late_is_seen_too(world: World) -> None:
+    await world.begin()
+    await world.slots(2, WELL, WELL, TENANTS[:1])  # too few to be a stretch
+    assert await world.verdict() is Verdict.HOLD
+    await world.slots(1, BAD, WELL, TENANTS[:1])
+    early = [tenant for tenant in TENANTS if await world.gets(tenant) == NEW]
+    await world.report(NEW, dict.fromkeys(early, BAD), ago=3 * SLOT_SECONDS)
+    await world.report(OLD, {tenant: WELL for tenant in TENANTS if tenant not in early}, ago=3 * SLOT_SECONDS)
+    assert await world.verdict() is Verdict.ABORT
+
+
+async def test_what_came_in_while_nobody_looked_is_counted(world: World) -> None:
+    await world.begin()
+    await world.slots(40, USUAL, USUAL, TENANTS[:20])
+    assert await world.verdict() is Verdict.PROMOTE
+    watch = (await world.channel()).watch
+    assert watch is not None
+    assert watch.looked == watch.through == watch.begun + 40
