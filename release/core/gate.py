@@ -212,6 +212,8 @@ def _units_needed(evidence: Evidence, rule: GateRule) -> int | None:
         return None
     odds = evidence.candidate_units / evidence.stable_units
     per_error = max(is_lower(rule.margin).bets(odds).gains(odds / (1 + odds), 1.0))
+    if per_error <= 0:  # the margin is finer than the bets are
+        return None
     missing = max(
         -math.log(rule.beta) - log_e_value(evidence.no_worse),
         _GUARD - _least_without_one(evidence.no_worse, evidence.no_worse_by_fold),

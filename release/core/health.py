@@ -217,6 +217,8 @@ def why_held(watch: Watch, now: int) -> str | None:
     since = now - watch.looked * SLOT_SECONDS
     if since > STALE_SECONDS:
         return f"its gate has not looked for {since} seconds: see that a controller and the health database work"
+    if since < -STALE_SECONDS:
+        return f"its gate has looked {-since} seconds ahead of this clock: see that all clocks are right"
     judgement = judge_watch(watch)
     if judgement.verdict is Verdict.PROMOTE:
         return None

@@ -99,6 +99,12 @@ def test_nor_does_it_by_the_absolute_limit() -> None:
     assert (found.verdict, "limit of 0.50% with few tenants" in found.reason) == (Verdict.HOLD, True)
 
 
+def test_a_margin_that_no_number_of_units_shows_says_so_by_no_number() -> None:
+    alike = stretch(reports(EARLY, 20, 5), reports(OTHERS, 20, 15))
+    found = judged(alike, 40, GateRule(margin=0.05))
+    assert (found.verdict, found.units_needed) == (Verdict.HOLD, None)
+
+
 def test_a_hold_for_the_sake_of_one_tenant_says_how_many_units_it_takes() -> None:
     ours, theirs = reports(EARLY, 20), {**reports(OTHERS, 20), OTHERS[0]: Report(20, 20)}
     found = [judged(stretch(ours, theirs), times) for times in range(1, 12)]

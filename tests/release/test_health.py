@@ -198,6 +198,15 @@ def test_a_gate_that_does_not_look_lets_nobody_go_on() -> None:
     assert "its gate has not looked for 181 seconds" in stale
 
 
+def test_what_was_seen_by_a_clock_that_was_ahead_lets_nobody_go_on() -> None:
+    watch = seen(fresh(), [mixed(5, 15)] * 40)
+    looked = watch.looked * SLOT_SECONDS
+    assert why_held(watch, looked - STALE_SECONDS) is None  # as two machines may differ
+    ahead = why_held(watch, looked - STALE_SECONDS - 1)
+    assert ahead is not None
+    assert "its gate has looked 181 seconds ahead of this clock" in ahead
+
+
 def test_an_interval_holds_the_rate_and_narrows() -> None:
     assert interval(0, 0) == (0.0, 1.0)
     low, high = interval(10, 1_000)
