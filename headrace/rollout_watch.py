@@ -128,8 +128,9 @@ def _on_its_way(state: ChannelState) -> Version | None:
 
 async def _show(views: AsyncIterator[WatchView], as_json: bool) -> WatchView:
     """Each view that says something new; the last one is returned."""
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-    on_terminal = sys.stdout.isatty() and not console.is_dumb_terminal and not as_json
+    on_terminal = sys.stdout.isatty() and not Console().is_dumb_terminal and not as_json
+    # What is drawn in place would be cut at the terminal's edge if it did not wrap.
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=not on_terminal)
     said = None
     with Live(console=console, auto_refresh=False, transient=True) if on_terminal else nullcontext() as live:
         async for view in views:
