@@ -95,7 +95,7 @@ def test_a_candidate_that_its_gate_takes_back_ends_the_watch_with_7(data: Path) 
 
 
 def test_a_rollout_that_is_done_ends_it_with_0(data: Path) -> None:
-    watcher = watching(data, "--interval", "0.1")
+    watcher = watching(data, "1.1.0", "--interval", "0.1")
     succeed(data, "rollout", "promote", "sdk", "--to", "done", "--break-glass", "--reason", "we must")
     out, err = watcher.communicate(timeout=SECONDS)
     assert (watcher.returncode, err) == (0, "")

@@ -443,7 +443,7 @@ async def test_an_abort_that_is_refused_is_told_of(world: World, capsys: pytest.
     await world.slots(1, BAD, WELL)
     untrusted = msgspec.structs.replace(world.control, signing_key=Ed25519PrivateKey.generate())
     keeper = Gatekeeper(untrusted, world.reports.health)
-    world.clock.seconds += SETTLE_SECONDS
+    world.clock.seconds += LAG_SLOTS * SLOT_SECONDS + SETTLE_SECONDS
     assert await keeper.look() == []
     assert await keeper.look() == []
     said = capsys.readouterr().out
@@ -484,4 +484,5 @@ async def test_what_came_in_while_nobody_looked_is_counted(world: World) -> None
     assert await world.verdict() is Verdict.PROMOTE
     watch = (await world.channel()).watch
     assert watch is not None
-    assert watch.looked == watch.through == watch.begun + 40
+    assert watch.looked == watch.begun + 40 + LAG_SLOTS
+    assert watch.evidence[Metric.ERRORS].stable_units > 40 * 50
