@@ -5,7 +5,8 @@ import msgspec
 from bundles.core.errors import Failed
 from bundles.core.names import Product
 from release.core.gate import Verdict
-from release.core.health import HealthRule, Watch, begin_watch, judge_watch, why_held
+from release.core.health import Watch, begin_watch, judge_watch, why_held
+from release.core.health_rule import HealthRule
 from release.core.names import Channel
 from release.core.plan import StageKind
 from release.core.policy import Policy, first_for

@@ -12,20 +12,18 @@ from statistics import NormalDist
 
 import msgspec
 
-from bundles.core.errors import Invalid
 from bundles.core.version import Version
 from release.core.counts import SLOT_SECONDS, Counts, Slot
 from release.core.gate import Awaited, Evidence, GateRule, Judgement, Verdict, judge, observe
+from release.core.health_rule import HealthRule
 from release.core.names import Tenant
 from release.core.plan import parse_duration
 from release.core.reports import Report, Stretch, evened, relative_rates, weigh
-from release.core.scope import Scoped
 
 SETTLE_SECONDS = 5
 """A slot is looked at so long after its end: by then it is written."""
 STALE_SECONDS = 180
 """A gate that has seen nothing newer than this lets nobody go on."""
-MAX_BASELINE_SECONDS = 30 * 24 * 3600
 FEW_TENANTS = 10
 """Of fewer tenants, silence says nothing: they can be asleep."""
 
@@ -49,40 +47,6 @@ class Metric(StrEnum):
 ALPHA_PARTS = {Metric.ERRORS: 0.98, Metric.RENDER_DROPPED: 0.02}
 """Each metric's part of alpha. What drops a render mostly is an error too, which the first sees sooner."""
 _WORDS = {Metric.ERRORS: "error rate", Metric.RENDER_DROPPED: "rate of dropped renders"}
-
-
-class HealthRule(Scoped, frozen=True, kw_only=True):
-    """The gate of these channels, as the policy has it; rates and probabilities as `GateRule` has them.
-
-    `baseline` is how long before the rollout tenants' usual error rates are taken from. After `longest_hold` of
-    one stage, a person may promote past a gate that still can't tell.
-    """
-
-    alpha: float = 0.01
-    tolerated: float = 0.0
-    beta: float = 0.05
-    margin: float = 1.0
-    usual: float | None = None
-    most: float | None = None
-    baseline: str = "24h"
-    longest_hold: str = "24h"
-
-    def __post_init__(self) -> None:
-        self.rule()
-        if not 0 < parse_duration(self.baseline) <= MAX_BASELINE_SECONDS:
-            raise Invalid(f"a baseline is up to {MAX_BASELINE_SECONDS // 86_400}d, not {self.baseline!r}")
-        parse_duration(self.longest_hold)
-
-    def rule(self) -> GateRule:
-        """What the gate goes by. Raises `Invalid`."""
-        return GateRule(
-            alpha=self.alpha,
-            tolerated=self.tolerated,
-            beta=self.beta,
-            margin=self.margin,
-            usual=self.usual,
-            most=self.most,
-        )
 
 
 class Watch(msgspec.Struct, frozen=True, omit_defaults=True):

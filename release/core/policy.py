@@ -9,7 +9,7 @@ from bundles.core.names import Product
 from release.core.beacon_retention import BeaconRetention
 from release.core.check_rule import CheckRule
 from release.core.freeze import Freeze
-from release.core.health import HealthRule
+from release.core.health_rule import HealthRule
 from release.core.names import Channel
 from release.core.pins import PinRule
 from release.core.plan import DEFAULT_STAGES, Plan, parse_duration, parse_plan

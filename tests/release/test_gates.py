@@ -18,7 +18,8 @@ from release.core.bucket import BasisPoints, bucket_of, cohort_size
 from release.core.commands import Abort, Command, Pause, Promote, Resume, Rollback, Start
 from release.core.counts import SLOT_SECONDS, slot_of
 from release.core.gate import Evidence, Verdict
-from release.core.health import SETTLE_SECONDS, STALE_SECONDS, HealthRule, Metric, begin_watch
+from release.core.health import SETTLE_SECONDS, STALE_SECONDS, Metric, begin_watch
+from release.core.health_rule import HealthRule
 from release.core.lag import LAG_SLOTS
 from release.core.names import PRODUCTION, STABLE, Tenant
 from release.core.plan import parse_plan

@@ -13,7 +13,6 @@ from release.core.gate import Verdict
 from release.core.health import (
     STALE_SECONDS,
     Baseline,
-    HealthRule,
     Metric,
     Rows,
     Side,
@@ -27,6 +26,7 @@ from release.core.health import (
     summary,
     why_held,
 )
+from release.core.health_rule import HealthRule
 from release.core.names import Tenant
 
 STABLE, CANDIDATE = Version("1.0.0"), Version("1.1.0")
