@@ -52,7 +52,7 @@ def leaves_of(document: object, path: str = "") -> dict[str, object]:
     elif isinstance(document, list):
         parts = [(str(number), value) for number, value in enumerate(document)]
     else:
-        return {} if document is None else {path: document}
+        return {} if document in (None, "") else {path: document}
     return {
         leaf: value
         for name, part in parts

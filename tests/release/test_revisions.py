@@ -55,6 +55,11 @@ def test_a_diff_leads_from_the_one_table_to_the_other_and_says_no_more(
 
 
 def test_a_document_is_told_field_by_field() -> None:
-    document = {"rollout": {"stages": [{"kind": "staging"}, {}], "salt": "x"}, "scheduled": None, "zero": 0}
+    document = {
+        "rollout": {"stages": [{"kind": "staging"}, {}], "salt": "x"},
+        "scheduled": None,
+        "zero": 0,
+        "reason": "",
+    }
     assert leaves_of(document) == {"rollout.stages.0.kind": "staging", "rollout.salt": "x", "zero": 0}
     assert leaves_of(True) == {"": True}
