@@ -71,6 +71,7 @@ class _Gate:
             policy = await policy_in_force(transaction)
             watch = await begun_watch(transaction, policy, self._product, self._channel, rollout)
         if watch is None:
+            self._looked = until  # the policy is read again in the next slot, not at each tick
             return None
         while (judgement := judge_watch(watch)).verdict is not Verdict.ABORT and watch.looked < until:
             part = Slot(min(until, watch.looked + _SLOTS_AT_ONCE))
