@@ -12,6 +12,7 @@ from headrace.gate_view import GateView, view_gate
 
 _BROKEN_PART = 0.2
 _SHARE = "25"
+_MOST_SWEEPS = 5
 
 
 class TakenBack(msgspec.Struct, frozen=True):
@@ -37,7 +38,7 @@ async def break_and_watch(walk: Walk, traffic: Traffic, reports: Reports, board:
     e_values = await _until_ended(walk, board)
     board.end()
     board.begin(f"{version} was taken back by itself")
-    await traffic.sweep()
+    await _until_nobody_has(version, traffic)
     board.note()
     board.end()
     last = (await walk.verb("history", walk.product))[-1]
@@ -51,6 +52,14 @@ async def break_and_watch(walk: Walk, traffic: Traffic, reports: Reports, board:
         e_values=tuple(e_values),
         reason=last["reason"],
     )
+
+
+async def _until_nobody_has(version: str, traffic: Traffic) -> None:
+    """The abort is committed a moment before origins see it: who asked in between is let ask again."""
+    for _ in range(_MOST_SWEEPS):
+        await traffic.sweep()
+        if version not in traffic.builds():
+            return
 
 
 async def _until_ended(walk: Walk, board: Board) -> list[float]:
