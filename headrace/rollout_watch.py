@@ -25,7 +25,6 @@ from headrace.verbs.changes import with_control
 from release.change import Control
 from release.core.names import STABLE, Channel, parse_channel
 from release.core.plan import parse_duration
-from release.core.routing import ChannelState
 from release.endings import MOST_ENTRIES, Ending, How, ending_of
 from release.rollouts import ChannelAt, read_channel
 from release.trail import read_history
@@ -93,7 +92,8 @@ async def _views(
     """A view at each look, the last one with the rollout's end."""
     while True:
         at = await read_channel(control, product, channel)
-        present = _on_its_way(at.state)
+        coming = at.state.coming
+        present = None if coming is None else coming.candidate
         candidate = candidate or present
         if candidate is None:
             raise Refused(f"there is no live rollout of {product} on channel {channel}: name its candidate")
@@ -119,11 +119,6 @@ def _view(
         end = EndingView(ended.how, ended.revision, format_time(ended.at), ended.actor, ended.reason)
         left = None
     return WatchView(candidate, left, end, view_channel(product, channel, at))
-
-
-def _on_its_way(state: ChannelState) -> Version | None:
-    present = state.rollout or state.scheduled
-    return None if present is None else present.candidate
 
 
 async def _show(views: AsyncIterator[WatchView], as_json: bool) -> WatchView:

@@ -38,7 +38,7 @@ def ending_of(entries: Sequence[Entry], product: Product, channel: Channel, cand
     place = f"channels/{product}/{channel}"
     for entry in reversed(entries):
         before, after = _state(entry.before, place), _state(entry.after, place)
-        if _on_its_way(before) == candidate != _on_its_way(after):
+        if _rolls_out(before, candidate) and not _rolls_out(after, candidate):
             return Ending(_how(after, candidate), entry.revision, entry.at, entry.actor, entry.reason)
     return None
 
@@ -46,13 +46,11 @@ def ending_of(entries: Sequence[Entry], product: Product, channel: Channel, cand
 def _how(after: ChannelState, candidate: Version) -> How:
     if after.stable == candidate:
         return How.DONE
-    return How.ROLLED_BACK if _on_its_way(after) is None else How.SUPERSEDED
+    return How.ROLLED_BACK if after.coming is None else How.SUPERSEDED
 
 
-def _on_its_way(state: ChannelState) -> Version | None:
-    """The candidate, live or scheduled."""
-    present = state.rollout or state.scheduled
-    return None if present is None else present.candidate
+def _rolls_out(state: ChannelState, candidate: Version) -> bool:
+    return state.coming is not None and state.coming.candidate == candidate
 
 
 def _state(documents: Documents | None, place: str) -> ChannelState:

@@ -66,7 +66,7 @@ def _tried(
 ) -> Iterator[tuple[ActKind, str | None, ProductRoutes]]:
     """Each act with the routes that it would leave."""
     state = routes.channels.get(channel, ChannelState())
-    coming = state.rollout or state.scheduled
+    coming = state.coming
     pin = routes.pins.get(str(asker))
     if pin is not None:
         yield ActKind.CLEAR_PIN, None, _with(routes, pins=_without(routes.pins, str(asker)))

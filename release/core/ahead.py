@@ -73,7 +73,7 @@ def _in_range(routes: ProductRoutes, pin: Pin, present: Version | None, now: int
     if pin.target is None or pin.target.exact is not None or present is None:
         return
     for name, state in routes.channels.items():
-        coming = state.rollout or state.scheduled
+        coming = state.coming
         if coming is None or not serves_ranges(name) or coming.candidate in routes.blocks:
             continue
         if pin.target.admits(coming.candidate) and precedence(coming.candidate) > precedence(present):
@@ -90,7 +90,7 @@ def _reached(
     Who is pinned to a build is reached no sooner than the pin ends; who is opted in, as such until then.
     """
     state = routes.channels.get(channel, ChannelState())
-    coming = state.rollout or state.scheduled
+    coming = state.coming
     if coming is None:
         return None
     ends = None if pin is None else pin.expires_at
@@ -152,7 +152,7 @@ def _arrival(kind: TurnKind, channel: Channel, coming: Rollout | Scheduled, plac
 def held_by_table(routes: ProductRoutes, channel: Channel) -> list[str]:
     """What keeps the channel's rollout where it is that the routing table itself says, in words."""
     state = routes.channels.get(channel, ChannelState())
-    coming = state.rollout or state.scheduled
+    coming = state.coming
     found = []
     if coming is not None and coming.candidate in routes.blocks:
         found.append(

@@ -104,7 +104,7 @@ def stages_ahead(
     """
     routes = table.routes(product)
     state = routes.channels.get(channel)
-    coming = None if state is None else state.rollout or state.scheduled
+    coming = None if state is None else state.coming
     if coming is None:
         return []
     names = coming.plan.stage_names
@@ -119,7 +119,7 @@ def stages_ahead(
 
 def _named_by_plans(routes: ProductRoutes) -> Iterator[Tenant]:
     for state in routes.channels.values():
-        coming = state.rollout or state.scheduled
+        coming = state.coming
         if coming is not None:
             yield from coming.plan.canary_tenants
             yield from coming.plan.targeting.held_tenants

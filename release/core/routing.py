@@ -106,6 +106,11 @@ class ChannelState(msgspec.Struct, frozen=True, omit_defaults=True):
         """The stable build; None until the channel's first rollout is done."""
         return self.history[-1] if self.history else None
 
+    @property
+    def coming(self) -> Rollout | Scheduled | None:
+        """The channel's rollout, live or scheduled."""
+        return self.rollout or self.scheduled
+
 
 class Pin(msgspec.Struct, frozen=True, omit_defaults=True):
     """A customer's choice of build, exact or by range, until `expires_at` if that is set.

@@ -211,7 +211,7 @@ def _refuse_candidate(state: ChannelState, start: Start, around: Circumstances) 
 
 def _replaced(state: ChannelState, start: Start) -> Rollout | Scheduled | None:
     """What a new rollout takes the place of. A channel has one rollout, live or scheduled."""
-    present = state.rollout or state.scheduled
+    present = state.coming
     if start.supersede:
         if present is None:
             raise Refused("there is no rollout on this channel to supersede: start without it")
