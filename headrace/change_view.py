@@ -2,8 +2,8 @@
 
 import msgspec
 
+from api.times import format_time
 from headrace.terminal import plain
-from headrace.times import format_time
 from release.core.audit import Entry
 
 

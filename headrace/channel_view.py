@@ -3,12 +3,12 @@
 import msgspec
 from rich.console import Console
 
+from api.times import format_time
 from bundles.core.names import Product
 from bundles.core.version import Version
 from headrace.check_view import CheckView, draw_checks, view_checks
 from headrace.gate_view import GateView, draw_gate, view_gate
 from headrace.smoke_view import SmokeTestView, draw_tests, view_tests
-from headrace.times import format_time
 from release.core.names import Channel, Tenant
 from release.core.plan import Plan, Stage
 from release.core.routing import Progress, Rollout, Scheduled

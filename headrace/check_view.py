@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from rich.console import Console
 
-from headrace.times import format_time
+from api.times import format_time
 from release.core.checks import CheckAt
 from release.core.gate import Verdict
 

@@ -3,9 +3,9 @@
 import anyio
 import structlog
 
+from api.times import format_time
 from bundles.core.errors import HeadraceError
 from bundles.core.names import Product
-from headrace.times import format_time
 from release.change import Control
 from release.core.freeze import CalendarEnd
 from release.core.routing import Pin

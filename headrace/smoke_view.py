@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from rich.console import Console
 
+from api.times import format_time
 from bundles.core.digest import Digest
 from bundles.core.version import Version
-from headrace.times import format_time
 from release.core.smoke import AnySmokeTest, SmokeOutcome
 
 

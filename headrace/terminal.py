@@ -9,7 +9,7 @@ from enum import IntEnum
 import msgspec
 from rich.console import Console
 
-from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid, Refused
+from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid, NotAllowed, Refused
 
 
 class Exit(IntEnum):
@@ -19,6 +19,7 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2
     REFUSED = 3
+    NOT_ALLOWED = 4
     CONFLICT = 5
     TIMED_OUT = 6
     ROLLED_BACK = 7
@@ -30,6 +31,7 @@ _BY_FAULT: dict[type[HeadraceError], Exit] = {
     Failed: Exit.FAILED,
     Invalid: Exit.USAGE,
     Refused: Exit.REFUSED,
+    NotAllowed: Exit.NOT_ALLOWED,
     Conflict: Exit.CONFLICT,
 }
 

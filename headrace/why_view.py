@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from headrace.times import format_time
+from api.times import format_time
 from release.core.acts import Act, ActKind
 from release.core.ahead import Turn, TurnKind
 from release.core.names import PRODUCTION, STABLE

@@ -9,6 +9,10 @@ class Invalid(HeadraceError, ValueError):
     """The input is not of the right form, or names something that does not exist."""
 
 
+class NotFound(Invalid):
+    """What is named does not exist."""
+
+
 class Refused(HeadraceError):
     """The input is well formed, but a rule forbids it: a build is immutable, a stage is paused, and so on."""
 
@@ -19,3 +23,11 @@ class Conflict(HeadraceError):
 
 class Failed(HeadraceError):
     """The surroundings do not work: a full disk, a damaged file, a port in use."""
+
+
+class NotAllowed(HeadraceError):
+    """Who asks is known, and has no right to it."""
+
+
+class NotAuthenticated(NotAllowed):
+    """Who asks is not known: nothing, or nothing that is valid, says who it is."""

@@ -5,11 +5,11 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from api.times import format_time
 from bundles.core.errors import Failed
 from headrace.doctor.finding import Finding, failed, ok, warning
 from headrace.doctor.setup import Setup
 from headrace.doctor.snapshot import read_root
-from headrace.times import format_time
 from release.core.audit import open_row
 
 NAME = "clock"

@@ -7,6 +7,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from api.times import format_time
 from bundles.core.names import parse_product
 from bundles.core.version import Range
 from headrace.options import (
@@ -26,7 +27,6 @@ from headrace.options import (
 )
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.times import format_time
 from headrace.verbs.changes import with_control
 from release.change import Author, Control
 from release.core.freeze import parse_time

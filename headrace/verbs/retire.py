@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 
+from api.times import format_time
 from bundles.core.names import parse_product
 from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP, Policy, Verdict
 from bundles.core.version import parse_version
@@ -24,7 +25,6 @@ from headrace.options import (
 )
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.times import format_time
 from headrace.verbs.changes import with_control
 from release.change import Author, Control
 from release.core.plan import parse_duration

@@ -7,6 +7,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from api.times import format_time
 from bundles.core.errors import Failed
 from bundles.core.names import Product, parse_product
 from headrace import wiring
@@ -22,7 +23,6 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from headrace.times import format_time
 from headrace.why_view import ActView, TurnView, turn_line, view_act, view_turn
 from release.adapters.system_clock import SystemClock
 from release.core.bucket import format_share, fraction_of

@@ -1,0 +1,58 @@
+"""Who asks, and what that lets them do."""
+
+from enum import StrEnum
+
+import msgspec
+
+from bundles.core.errors import NotAllowed
+from bundles.core.names import Product
+from release.core.names import Tenant
+from release.core.scope import ForProducts
+
+
+class Role(StrEnum):
+    """What somebody is let do; an operation names those that may ask for it (docs/access.md)."""
+
+    VIEWER = "viewer"
+    PUBLISHER = "publisher"
+    RELEASER = "releaser"
+    APPROVER = "approver"
+    CUSTOMER = "customer"
+    ADMIN = "admin"
+
+
+READERS = frozenset({Role.VIEWER, Role.PUBLISHER, Role.RELEASER, Role.APPROVER, Role.ADMIN})
+"""Everyone of the vendor's."""
+CUSTOMERS = frozenset({Role.CUSTOMER})
+PUBLISHERS = frozenset({Role.PUBLISHER, Role.ADMIN})
+RELEASERS = frozenset({Role.RELEASER, Role.ADMIN})
+APPROVERS = frozenset({Role.APPROVER, Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
+
+
+class Grant(ForProducts, frozen=True, kw_only=True):
+    """The roles that somebody has, for which products; a customer's are for its own tenant."""
+
+    roles: frozenset[Role]
+    tenant: Tenant | None = None
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks: a name for the audit trail, and what they were granted.
+
+    The name says what kind of caller it is, as in `token:ci`, `ada@example.com` or `github:acme/sdk`; so no name
+    is one that the control plane uses for itself.
+    """
+
+    name: str
+    grant: Grant
+
+    def require(self, roles: frozenset[Role], product: Product | None, tenant: Tenant | None) -> None:
+        """Raise `NotAllowed` where the caller may not ask for what these roles may, of this product and tenant."""
+        if not self.grant.roles & roles:
+            needed = " or ".join(sorted(roles))
+            raise NotAllowed(f"{self.name} may not do that: it needs the role {needed}")
+        if product is not None and not self.grant.is_for_product(product):
+            raise NotAllowed(f"{self.name} has no right to {product}: its grant is for other products")
+        if self.grant.tenant is not None and tenant != self.grant.tenant:
+            raise NotAllowed(f"{self.name} may ask for its own tenant alone")

@@ -1,0 +1,65 @@
+"""The fields that operations have in common, each with the form that the OpenAPI document tells of it.
+
+The form is what a schema can say; whether it names something that exists is for the use cases.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+_NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
+_NUMBER = r"(?:0|[1-9][0-9]*)"
+_IDENTIFIER = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+
+ProductField = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(?:@{_NAME}/)?{_NAME}$",
+        max_length=130,
+        description="A product, as in posthog-js or @acme/content",
+        examples=["posthog-js"],
+    ),
+]
+VersionField = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?$",
+        max_length=64,
+        description="An exact version",
+        examples=["1.4.2"],
+    ),
+]
+ChannelField = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$",
+        description="A channel, as in stable, next or 2",
+        examples=["stable"],
+    ),
+]
+TenantField = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?$",
+        description="A customer's id",
+        examples=["acme"],
+    ),
+]
+EnvironmentField = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$",
+        description="One of the tenant's environments",
+        examples=["production"],
+    ),
+]
+ReasonField = Annotated[str, Meta(max_length=500, description="Why, in one line; kept in the audit trail")]
+LimitField = Annotated[int, Meta(ge=1, le=1000, description="The most items of a page")]
+CursorField = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]*$",
+        max_length=600,
+        description="Where the page begins, from `next` of the one before",
+    ),
+]

@@ -1,0 +1,56 @@
+"""Performs an operation on behalf of a caller: the one way in, for the HTTP server and the command line alike."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from api.core.access import Caller
+from api.core.operation import Change, Operation, Terms, route_of
+from release.change import Author, Control
+
+A = TypeVar("A")
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+
+
+class Plane(msgspec.Struct, frozen=True):
+    """The real parts that operations are performed on."""
+
+    control: Control
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One operation's surroundings: what it is performed on, for whom, and on which terms."""
+
+    plane: Plane
+    caller: Caller
+    terms: Terms
+
+    @property
+    def control(self) -> Control:
+        """The control plane, which tries a change and does not make it where the terms say so."""
+        return msgspec.structs.replace(self.plane.control, is_preview=self.terms.is_preview)
+
+    def author(self, change: Change[Any], *, breaks_glass: bool = False) -> Author:
+        """Who makes the change, for its audit row."""
+        return Author(self.caller.name, change.reason, self.terms.expected_revision, breaks_glass, self.terms.key)
+
+
+_handlers: dict[type[Operation[Any]], Callable[[Call, Any], Awaitable[Any]]] = {}
+
+
+def handles(operation: type[Operation[Any]]) -> Callable[[F], F]:
+    """Says of a function `(Call, operation) -> answer` that it performs this operation."""
+
+    def declare(handler: F) -> F:
+        _handlers[operation] = handler
+        return handler
+
+    return declare
+
+
+async def perform(plane: Plane, caller: Caller, asked: Operation[A], terms: Terms) -> A:
+    """The operation's answer. Raises `NotAllowed`, and what its use case raises; `Previewed` for one only tried."""
+    route = route_of(type(asked))
+    caller.require(route.roles, getattr(asked, "product", None), getattr(asked, "tenant", None))
+    return cast("A", await _handlers[type(asked)](Call(plane, caller, terms), asked))
