@@ -1,6 +1,7 @@
 """Performs an operation on behalf of a caller: the one way in, for the HTTP server and the command line alike."""
 
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -40,7 +41,10 @@ _handlers: dict[type[Operation[Any]], Callable[[Call, Any], Awaitable[Any]]] = {
 
 
 def handles(operation: type[Operation[Any]]) -> Callable[[F], F]:
-    """Says of a function `(Call, operation) -> answer` that it performs this operation."""
+    """Says of a function `(Call, operation) -> answer` that it performs this operation.
+
+    Those of `api.operations.pins` are in `api.handlers.pins`, and so on.
+    """
 
     def declare(handler: F) -> F:
         _handlers[operation] = handler
@@ -50,7 +54,16 @@ def handles(operation: type[Operation[Any]]) -> Callable[[F], F]:
 
 
 async def perform(plane: Plane, caller: Caller, asked: Operation[A], terms: Terms) -> A:
-    """The operation's answer. Raises `NotAllowed`, and what its use case raises; `Previewed` for one only tried."""
-    route = route_of(type(asked))
-    caller.require(route.roles, getattr(asked, "product", None), getattr(asked, "tenant", None))
-    return cast("A", await _handlers[type(asked)](Call(plane, caller, terms), asked))
+    """The operation's answer.
+
+    Raises `NotAllowed`, what its use case raises, and `Previewed` for a change that was only tried.
+    """
+    caller.require_role(route_of(type(asked)).roles)
+    caller.require_scope(getattr(asked, "product", None), getattr(asked, "tenant", None))
+    return cast("A", await _handler(type(asked))(Call(plane, caller, terms), asked))
+
+
+def _handler(operation: type[Operation[Any]]) -> Callable[[Call, Any], Awaitable[Any]]:
+    if operation not in _handlers:  # to load all of them takes longer than most take to answer
+        import_module(operation.__module__.replace(".operations.", ".handlers."))
+    return _handlers[operation]

@@ -1,19 +1,15 @@
-"""The options of `headrace rollout start` that say how it goes, and what they come to."""
+"""The options of `headrace rollout start` that say how it goes."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
-from bundles.core.names import Product
+from bundles.core.names import parse_product
 from headrace.policy_file import read_policy_file
-from headrace.smoke_options import SmokeGiven
-from release.change import Control
-from release.core.names import Channel
+from release.adapters.system_clock import SystemClock
+from release.core.names import parse_channel
 from release.core.policy import RolloutRule, first_for
-from release.policies import read_policy
 
 StagesOption = Annotated[
     str | None,
@@ -45,30 +41,7 @@ PolicyOption = Annotated[
 ]
 
 
-class Given(msgspec.Struct, frozen=True):
-    """What the options say."""
-
-    stages: str | None
-    bake: str | None
-    canary: Sequence[str]
-    first: Sequence[str]
-    last: Sequence[str]
-    policy: Path | None
-    smoke: SmokeGiven
-
-
-async def rule_of(given: Given, control: Control, product: Product, channel: Channel) -> RolloutRule:
-    """How the rollout goes: as the options have it, else as the policy has it. Raises `Invalid`."""
-    policy = (
-        await read_policy(control) if given.policy is None else read_policy_file(given.policy, control.clock.now())
-    )
-    rule = first_for(policy.rollout, product, channel) or RolloutRule()
-    named = {
-        "stages": given.stages,
-        "bake": given.bake,
-        "canary": tuple(given.canary),
-        "first": tuple(given.first),
-        "last": tuple(given.last),
-    }
-    ruled = msgspec.structs.replace(rule, **{name: value for name, value in named.items() if value})
-    return given.smoke.added_to(ruled)
+def rule_in(file: Path, product: str, channel: str) -> RolloutRule:
+    """How the file's rules have a rollout on this channel go. Raises `Invalid`."""
+    policy = read_policy_file(file, SystemClock().now())
+    return first_for(policy.rollout, parse_product(product), parse_channel(channel)) or RolloutRule()

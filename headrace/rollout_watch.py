@@ -15,10 +15,11 @@ from rich.live import Live
 from rich.text import Text
 
 from api.times import format_time
+from api.views.channel import ChannelView, view_channel
 from bundles.core.errors import Refused
 from bundles.core.names import Product, parse_product
 from bundles.core.version import Version, parse_version
-from headrace.channel_view import ChannelView, draw_channel, view_channel
+from headrace.channel_text import draw_channel
 from headrace.options import DEFAULT_DATA, AsJson, ChannelName, Data, Database, ProductName
 from headrace.terminal import Exit, tell
 from headrace.verbs.changes import with_control

@@ -1,12 +1,8 @@
 """The options of `headrace rollout start` that name smoke tests."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
-import msgspec
 import typer
-
-from release.core.policy import RolloutRule
 
 SmokeBrowser = Annotated[
     list[str] | None,
@@ -35,22 +31,3 @@ SmokeWebhook = Annotated[
 SmokeTimeout = Annotated[
     str | None, typer.Option("--smoke-timeout", help="How long each smoke test may take, as in 90s; else 60s.")
 ]
-
-
-class SmokeGiven(msgspec.Struct, frozen=True):
-    """What the options say."""
-
-    browser: Sequence[str]
-    command: Sequence[str]
-    webhook: Sequence[str]
-    timeout: str | None
-
-    def added_to(self, rule: RolloutRule) -> RolloutRule:
-        """The rule with these tests beside its own: no option takes away a test that the policy names."""
-        return msgspec.structs.replace(
-            rule,
-            smoke_browser=(*rule.smoke_browser, *self.browser),
-            smoke_command=(*rule.smoke_command, *self.command),
-            smoke_webhook=(*rule.smoke_webhook, *self.webhook),
-            smoke_timeout=self.timeout or rule.smoke_timeout,
-        )

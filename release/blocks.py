@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bundles.core.errors import Invalid
+from bundles.core.errors import NotFound
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.change import Author, Begin, Control, Subject
@@ -49,7 +49,7 @@ async def clear_block(control: Control, product: Product, version: Version, auth
     async def act(begin: Begin) -> None:
         async with begin() as transaction:
             if version not in await transaction.blocks(product):
-                raise Invalid(f"{product}@{version} is not blocked")
+                raise NotFound(f"{product}@{version} is not blocked")
             await transaction.save_block(product, version, None)
 
     await control.once(subject, author, act, lambda _: None)

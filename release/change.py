@@ -9,7 +9,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundles.core.digest import Digest, digest_of
-from bundles.core.errors import Conflict, Failed, HeadraceError, Invalid, Refused
+from bundles.core.errors import Failed, HeadraceError, Invalid, KeyReused, NotFound, Refused, Stale
 from bundles.core.manifest import Manifest
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys, check_signer
@@ -208,7 +208,7 @@ class Control(msgspec.Struct, frozen=True):
         if use is None or use.at <= self.clock.now() - KEY_SECONDS:
             return None
         if use.request != _digest(subject, author):
-            raise Conflict(
+            raise KeyReused(
                 f"the idempotency key {author.key!r} was used for another request, which made revision"
                 f" {use.revision}: take a new key for each request"
             )
@@ -230,13 +230,13 @@ class Control(msgspec.Struct, frozen=True):
         versions = await self.builds.versions(product)
         if versions:
             newest = ", ".join(reversed(versions[-5:]))
-            raise Invalid(f"there is no build {product}@{version}; the newest published are: {newest}")
+            raise NotFound(f"there is no build {product}@{version}; the newest published are: {newest}")
         raise await self.unknown_product(product)
 
-    async def unknown_product(self, product: Product) -> Invalid:
+    async def unknown_product(self, product: Product) -> NotFound:
         """The error for a product that nothing is known of, with those that are known."""
         known = ", ".join((await self.builds.products())[:10]) or "none: publish a build first"
-        return Invalid(f"unknown product {product!r}; known are {known}")
+        return NotFound(f"unknown product {product!r}; known are {known}")
 
 
 async def refuse_retired(transaction: Transaction, product: Product, version: Version) -> None:
@@ -258,7 +258,7 @@ def _digest(subject: Subject, author: Author) -> Digest:
 async def _check_revision(transaction: Transaction, author: Author) -> Position:
     revision = await transaction.revision()
     if author.expected_revision is not None and author.expected_revision != revision:
-        raise Conflict(
+        raise Stale(
             f"the routing table is at revision {revision}, not {author.expected_revision}: look at what changed,"
             " then try again"
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bundles.core.errors import Invalid, Refused
+from bundles.core.errors import Invalid, NotFound, Refused
 from bundles.core.names import Product
 from bundles.core.version import Range, Version
 from release.change import Author, Begin, Control, Subject, refuse_retired
@@ -94,7 +94,7 @@ async def clear_pin(
         async with begin() as transaction:
             pin = await transaction.pin(product, key)
             if pin is None:
-                raise Invalid(f"{key.tenant} has no pin on {product} in {key.environment}")
+                raise NotFound(f"{key.tenant} has no pin on {product} in {key.environment}")
             check_replaced(pin, by_customer=by_customer)
             await transaction.save_pin(product, key, None)
         return pin

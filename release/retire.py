@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from bundles.core.errors import Conflict, Invalid, Refused
+from bundles.core.errors import Conflict, Invalid, NotFound, Refused
 from bundles.core.names import Product
 from bundles.core.retention import Decision, Policy, Verdict, decide, decide_named
 from bundles.core.version import Version
@@ -170,7 +170,7 @@ def _verdicts(
 ) -> Sequence[Decision]:
     for version in wanted.named:
         if version not in published_at and version not in routes.retired:
-            raise Invalid(f"there is no build {product}@{version}")
+            raise NotFound(f"there is no build {product}@{version}")
     standing = {version: at for version, at in published_at.items() if version not in routes.retired}
     needs = needed_builds(routes, wanted.policy.keep, now)
     if wanted.named:

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from bundles.core.errors import Failed, Invalid
+from bundles.core.errors import Failed, NotFound
 from release.core.revisions import NetChanges, PlaceChange
 from release.ports import Ledger
 from release.trail import opened
@@ -29,7 +29,7 @@ async def diff_revisions(ledger: Ledger, before: int, after: int) -> RevisionDif
     async with ledger.reading() as reading:
         newest = await reading.revision()
         if last > newest:
-            raise Invalid(f"there is no revision {last} yet: the control database is at revision {newest}")
+            raise NotFound(f"there is no revision {last} yet: the control database is at revision {newest}")
         async with aclosing(reading.trail(after=first)) as rows:
             async for row in rows:
                 if revision == last or row.revision != revision + 1:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import msgspec
 
-from bundles.core.errors import Invalid
+from bundles.core.errors import NotFound
 from bundles.core.names import Product
 from release.change import Author, Begin, Control, Subject, refuse_retired
 from release.checks import checks_at
@@ -166,11 +166,11 @@ async def read_channel(control: Control, product: Product, channel: Channel) -> 
     )
 
 
-async def _unknown_channel(control: Control, product: Product, channel: Channel) -> Invalid:
+async def _unknown_channel(control: Control, product: Product, channel: Channel) -> NotFound:
     """The error for a channel that no rollout ever began, or for a product that nothing is known of."""
     if not await control.builds.versions(product):
         return await control.unknown_product(product)
-    return Invalid(
+    return NotFound(
         f"{product} has no channel {channel!r}: a channel begins with its first `headrace rollout start`"
     )
 

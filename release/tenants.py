@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bundles.core.errors import Invalid, Refused
+from bundles.core.errors import NotFound, Refused
 from release.change import Author, Begin, Control, Subject
 from release.core.names import Tenant
 from release.core.targeting import Attributes, check_attributes
@@ -44,7 +44,7 @@ async def clear_attributes(control: Control, tenant: Tenant, author: Author) -> 
     async def act(begin: Begin) -> None:
         async with begin() as transaction:
             if await transaction.document(TENANTS, tenant) is None:
-                raise Invalid(f"nothing is known of a tenant {tenant!r}")
+                raise NotFound(f"nothing is known of a tenant {tenant!r}")
             await transaction.save_document(TENANTS, tenant, None)
 
     await control.once(subject, author, act, lambda _: None)

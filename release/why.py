@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from bundles.core.errors import Invalid
+from bundles.core.errors import NotFound
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
@@ -88,9 +88,9 @@ async def _routes(
 ) -> tuple[RoutingTable, ProductRoutes]:
     table = await read_table(snapshots, trusted)
     if table is None:
-        raise Invalid("nothing has been released yet: there is no snapshot")
+        raise NotFound("nothing has been released yet: there is no snapshot")
     routes = table.products.get(product)
     if routes is None:
         known = ", ".join(sorted(table.products)[:10]) or "none yet"
-        raise Invalid(f"unknown product {product!r}: nothing of it was released; known are {known}")
+        raise NotFound(f"unknown product {product!r}: nothing of it was released; known are {known}")
     return table, routes

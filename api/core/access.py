@@ -47,12 +47,17 @@ class Caller(msgspec.Struct, frozen=True):
     name: str
     grant: Grant
 
-    def require(self, roles: frozenset[Role], product: Product | None, tenant: Tenant | None) -> None:
-        """Raise `NotAllowed` where the caller may not ask for what these roles may, of this product and tenant."""
+    def require_role(self, roles: frozenset[Role]) -> None:
+        """Raise `NotAllowed` where the caller has none of these roles."""
         if not self.grant.roles & roles:
-            needed = " or ".join(sorted(roles))
-            raise NotAllowed(f"{self.name} may not do that: it needs the role {needed}")
-        if product is not None and not self.grant.is_for_product(product):
+            raise NotAllowed(f"{self.name} may not do that: it needs the role {' or '.join(sorted(roles))}")
+
+    def require_scope(self, product: str | None, tenant: str | None) -> None:
+        """Raise `NotAllowed` where the caller's grant is for other products, or for another tenant.
+
+        What is asked for of no product and no tenant, as who the caller is, is none of another's.
+        """
+        if product is not None and not self.grant.is_for_product(Product(product)):
             raise NotAllowed(f"{self.name} has no right to {product}: its grant is for other products")
-        if self.grant.tenant is not None and tenant != self.grant.tenant:
+        if self.grant.tenant is not None and tenant not in (None, self.grant.tenant):
             raise NotAllowed(f"{self.name} may ask for its own tenant alone")

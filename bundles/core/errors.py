@@ -21,6 +21,14 @@ class Conflict(HeadraceError):
     """Someone else changed the state first."""
 
 
+class Stale(Conflict):
+    """The routing table is not at the revision that was expected any more."""
+
+
+class KeyReused(Conflict):
+    """The idempotency key was used for another request."""
+
+
 class Failed(HeadraceError):
     """The surroundings do not work: a full disk, a damaged file, a port in use."""
 

@@ -3,12 +3,12 @@
 import anyio
 import msgspec
 
+from api.views.gate import GateView, view_gate
 from bundles.core.errors import Failed
 from headrace.demo.board import Board
 from headrace.demo.reports import Reports
 from headrace.demo.traffic import Traffic
 from headrace.demo.walk import LOOK_SECONDS, Walk
-from headrace.gate_view import GateView, view_gate
 
 _BROKEN_PART = 0.2
 _SHARE = "25"

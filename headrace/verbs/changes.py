@@ -1,4 +1,4 @@
-"""Run one change of the control plane from the command line."""
+"""What a verb asks of the control plane, in the data folder or through the admin API, as its options say."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -9,27 +9,47 @@ from typing import TypeVar
 import anyio
 import msgspec
 
-from bundles.core.names import parse_product
+from api.core.access import ADMINS, Caller, Grant
+from api.core.operation import Operation, Terms
+from api.perform import Plane, perform
 from headrace import wiring
-from headrace.channel_view import ChannelView, draw_channel, view_channel
-from headrace.terminal import show
-from release.change import Author, Control
-from release.core.commands import Command
-from release.core.names import parse_channel
-from release.rollouts import command_channel
+from headrace.options import actor_or_login
+from release.change import Control
 
+A = TypeVar("A")
 T = TypeVar("T")
 _previewing: ContextVar[bool] = ContextVar("previewing", default=False)
 
 
+class Asking(msgspec.Struct, frozen=True):
+    """Whom a verb asks, for whom, and on which terms: what its options say, as they are written."""
+
+    data: Path
+    database: str | None
+    actor: str | None = None
+    expect_revision: int | None = None
+    idempotency_key: str | None = None
+
+
 @contextmanager
 def previewing() -> Iterator[None]:
-    """Within it, `with_control` makes no change: the first one raises `Previewed`."""
+    """Within it no change is made: the first one raises `Previewed`."""
     token = _previewing.set(True)
     try:
         yield
     finally:
         _previewing.reset(token)
+
+
+def send(asked: Operation[A], asking: Asking) -> A:
+    """What answers the operation."""
+    caller = Caller(actor_or_login(asking.actor), Grant(roles=ADMINS))
+    terms = Terms(asking.expect_revision, asking.idempotency_key, is_preview=_previewing.get())
+
+    async def use(control: Control) -> A:
+        return await perform(Plane(control), caller, asked, terms)
+
+    return with_control(asking.data, asking.database, use)
 
 
 def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:
@@ -42,22 +62,3 @@ def with_control(data: Path, database: str | None, use: Callable[[Control], Awai
             return await use(msgspec.structs.replace(control, is_preview=is_preview))
 
     return anyio.run(run)
-
-
-def run_command(
-    product: str,
-    channel: str,
-    command: Command,
-    author: Author,
-    data: Path,
-    database: str | None,
-    as_json: bool,
-) -> None:
-    """Give a channel this command, and show what became of it."""
-    parsed = parse_product(product), parse_channel(channel)
-
-    async def change(control: Control) -> ChannelView:
-        return view_channel(*parsed, await command_channel(control, *parsed, command, author))
-
-    view = with_control(data, database, change)
-    show(view, as_json, lambda console: draw_channel(console, view))

@@ -10,10 +10,11 @@ import anyio
 import structlog
 import typer
 
+from api.views.channel import view_channel
 from bundles.core.errors import HeadraceError
 from bundles.core.names import Product
 from headrace import service_wiring, wiring
-from headrace.channel_view import draw_channel, view_channel
+from headrace.channel_text import draw_channel
 from headrace.check_task import ask_checks
 from headrace.ends_task import warn_of_ends
 from headrace.gate_task import watch_gates

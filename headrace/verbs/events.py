@@ -12,9 +12,10 @@ import msgspec
 import structlog
 import typer
 
+from api.views.change import ChangeView, view_change
 from bundles.core.names import Product, parse_product
 from headrace import wiring
-from headrace.change_view import ChangeView, cells_of, view_change
+from headrace.change_text import cells_of
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import Exit, tell
 from release.core.audit import Entry, Row

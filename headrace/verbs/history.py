@@ -7,9 +7,10 @@ import msgspec
 import typer
 from rich.console import Console
 
+from api.views.change import ChangeView, view_change
 from bundles.core.names import parse_product
 from headrace import wiring
-from headrace.change_view import ChangeView, cells_of, view_change
+from headrace.change_text import cells_of
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, ProductName, example
 from headrace.tables import print_table
 from headrace.terminal import show

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from bundles.core.version import parse_version
+from api.operations.channels import RollBack
+from headrace.channel_text import draw_channel
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -16,12 +17,10 @@ from headrace.options import (
     IdempotencyKey,
     ProductName,
     Reason,
-    actor_or_login,
     example,
 )
-from headrace.verbs.changes import run_command
-from release.change import Author
-from release.core.commands import Rollback
+from headrace.terminal import show
+from headrace.verbs.changes import Asking, send
 from release.core.names import STABLE
 
 app = typer.Typer(add_completion=False)
@@ -46,6 +45,8 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Flip a channel back to an earlier stable build, in one revision and without stages."""
-    command = Rollback(to=None if to is None else parse_version(to))
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-    run_command(product, channel, command, author, data, database, as_json)
+    view = send(
+        RollBack(product=product, channel=channel, to=to, reason=reason),
+        Asking(data, database, actor, expect_revision, idempotency_key),
+    )
+    show(view, as_json, lambda console: draw_channel(console, view))

@@ -1,14 +1,22 @@
 """`headrace rollout …`."""
 
 from collections.abc import Callable
-from datetime import UTC
 from typing import Annotated
 
 import typer
 
-from bundles.core.names import parse_product
-from bundles.core.version import parse_version
-from headrace.channel_view import ChannelView, draw_channel, view_channel
+from api.core.operation import Operation
+from api.operations.channels import (
+    AbortRollout,
+    ApproveRollout,
+    PauseRollout,
+    PromoteRollout,
+    ReadChannel,
+    ResumeRollout,
+    StartRollout,
+)
+from api.views.channel import ChannelView
+from headrace.channel_text import draw_channel
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -22,28 +30,22 @@ from headrace.options import (
     ProductName,
     Reason,
     VersionText,
-    actor_or_login,
     example,
 )
 from headrace.plan_options import (
     BakeOption,
     CanaryOption,
     FirstOption,
-    Given,
     LastOption,
     PolicyOption,
     StagesOption,
-    rule_of,
+    rule_in,
 )
 from headrace.rollout_watch import watch
-from headrace.smoke_options import SmokeBrowser, SmokeCommand, SmokeGiven, SmokeTimeout, SmokeWebhook
+from headrace.smoke_options import SmokeBrowser, SmokeCommand, SmokeTimeout, SmokeWebhook
 from headrace.terminal import show
-from headrace.verbs.changes import run_command, with_control
-from release.change import Author, Control
-from release.core.commands import Abort, Approve, Command, Pause, Promote, Resume, Schedule, Start
-from release.core.freeze import parse_time
-from release.core.names import STABLE, parse_channel
-from release.rollouts import command_channel, new_salt, read_channel
+from headrace.verbs.changes import Asking, send
+from release.core.names import STABLE
 
 app = typer.Typer(help="Move a build to tenants, stage by stage.", no_args_is_help=True, add_completion=False)
 
@@ -83,20 +85,26 @@ def start(
 
     What the options leave open, the policy in force decides; smoke tests are added to those that it names.
     """
-    name, target, candidate = parse_product(product), parse_channel(channel), parse_version(version)
-    smoke = SmokeGiven(smoke_browser or (), smoke_command or (), smoke_webhook or (), smoke_timeout)
-    given = Given(stages, bake, canary or (), first or (), last or (), policy, smoke)
-    begins_at = None if at is None else parse_time(at, UTC)
-    author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
-
-    async def change(control: Control) -> ChannelView:
-        rule = await rule_of(given, control, name, target)
-        command = Start(candidate, rule.plan(), rule.salt or new_salt(), supersede)
-        later = command if begins_at is None else Schedule(command, begins_at)
-        return view_channel(name, target, await command_channel(control, name, target, later, author))
-
-    view = with_control(data, database, change)
-    show(view, as_json, lambda console: draw_channel(console, view))
+    asked = StartRollout(
+        product=product,
+        channel=channel,
+        candidate=version,
+        stages=stages,
+        bake=bake,
+        canary=tuple(canary or ()),
+        first=tuple(first or ()),
+        last=tuple(last or ()),
+        rule=None if policy is None else rule_in(policy, product, channel),
+        smoke_browser=tuple(smoke_browser or ()),
+        smoke_command=tuple(smoke_command or ()),
+        smoke_webhook=tuple(smoke_webhook or ()),
+        smoke_timeout=smoke_timeout,
+        at=at,
+        supersede=supersede,
+        reason=reason,
+        break_glass=break_glass,
+    )
+    _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
 
 
 @app.command(epilog=example("headrace rollout promote posthog-js", "headrace rollout promote posthog-js --to 50"))
@@ -117,8 +125,8 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Go to the next stage; after the last one, the candidate is the stable build."""
-    author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
-    run_command(product, channel, Promote(to=to), author, data, database, as_json)
+    asked = PromoteRollout(product=product, channel=channel, to=to, reason=reason, break_glass=break_glass)
+    _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
 
 
 @app.command(epilog=example("headrace rollout approve posthog-js 1.4.2"))
@@ -135,9 +143,8 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Let a candidate out of staging, where the policy asks for someone else than the rollout's author."""
-    command = Approve(parse_version(version))
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-    run_command(product, channel, command, author, data, database, as_json)
+    asked = ApproveRollout(product=product, channel=channel, candidate=version, reason=reason)
+    _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
 
 
 @app.command(epilog=example("headrace rollout resume posthog-js"))
@@ -154,8 +161,8 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on from a pause; the stage's bake time begins again."""
-    author = Author(actor_or_login(actor), reason, expect_revision, break_glass, idempotency_key)
-    run_command(product, channel, Resume(), author, data, database, as_json)
+    asked = ResumeRollout(product=product, channel=channel, reason=reason, break_glass=break_glass)
+    _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
 
 
 @app.command(epilog=example("headrace rollout status posthog-js --json"))
@@ -167,20 +174,14 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say what a channel serves, and where its rollout is."""
-    parsed = parse_product(product), parse_channel(channel)
-
-    async def look(control: Control) -> ChannelView:
-        return view_channel(*parsed, await read_channel(control, *parsed))
-
-    view = with_control(data, database, look)
-    show(view, as_json, lambda console: draw_channel(console, view))
+    _run(ReadChannel(product=product, channel=channel), Asking(data, database), as_json)
 
 
 app.command("watch", epilog=example("headrace rollout watch posthog-js 1.4.2 --timeout 2h"))(watch)
 
 
-def _verb_for(command: Command) -> Callable[..., None]:
-    """A verb that needs no more than a channel to run this command on."""
+def _verb_for(operation: type[PauseRollout | AbortRollout]) -> Callable[..., None]:
+    """A verb that needs no more than a channel to ask for this operation."""
 
     def verb(
         product: ProductName,
@@ -193,18 +194,23 @@ def _verb_for(command: Command) -> Callable[..., None]:
         database: Database = None,
         as_json: AsJson = False,
     ) -> None:
-        author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-        run_command(product, channel, command, author, data, database, as_json)
+        asked = operation(product=product, channel=channel, reason=reason)
+        _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
 
     return verb
 
 
-for _name, _command, _help in (
-    ("pause", Pause(), "Stay at this stage: who has the candidate keeps it, and nobody is added."),
+for _name, _operation, _help in (
+    ("pause", PauseRollout, "Stay at this stage: who has the candidate keeps it, and nobody is added."),
     (
         "abort",
-        Abort(),
+        AbortRollout,
         "End the rollout, live or scheduled: every tenant is back at the stable build, at once.",
     ),
 ):
-    app.command(_name, help=_help, epilog=example(f"headrace rollout {_name} posthog-js"))(_verb_for(_command))
+    app.command(_name, help=_help, epilog=example(f"headrace rollout {_name} posthog-js"))(_verb_for(_operation))
+
+
+def _run(asked: Operation[ChannelView], asking: Asking, as_json: bool) -> None:
+    view = send(asked, asking)
+    show(view, as_json, lambda console: draw_channel(console, view))

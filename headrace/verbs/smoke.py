@@ -6,6 +6,7 @@ import anyio
 import typer
 from rich.console import Console
 
+from api.views.smoke import OutcomeView, view_outcome
 from bundles.core.errors import HeadraceError
 from bundles.core.names import parse_product
 from bundles.core.version import parse_version
@@ -22,7 +23,7 @@ from headrace.options import (
     actor_or_login,
     example,
 )
-from headrace.smoke_view import OutcomeView, draw_outcomes, view_outcome
+from headrace.smoke_text import draw_outcomes
 from headrace.terminal import show
 from headrace.verbs.changes import with_control
 from release.change import Control

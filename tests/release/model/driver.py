@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from api.handlers.channels import rollout_rule
+from api.operations.channels import StartRollout
 from bundles.core.names import Product
 from bundles.core.retention import Policy as Retention
 from bundles.core.version import Range, Version
-from headrace.plan_options import Given, rule_of
-from headrace.smoke_options import SmokeGiven
 from release.blocks import Affected
 from release.change import Author, Control
 from release.core.codec import decode_document, encode_document
@@ -48,10 +48,19 @@ async def start(
     supersede: bool = False,
     at: int | None = None,
 ) -> ChannelAt:
-    """Start or schedule a rollout, as the CLI does: what was left open, the policy decides."""
-    smoke = SmokeGiven((), asked.smoke, (), None)
-    given = Given(asked.stages, asked.bake, asked.canary, asked.first, asked.last, None, smoke)
-    rule = await rule_of(given, control, Product(product), Channel(channel))
+    """Start or schedule a rollout, as the API does: what was left open, the policy decides."""
+    given = StartRollout(
+        product=product,
+        channel=channel,
+        candidate=build,
+        stages=asked.stages,
+        bake=asked.bake,
+        canary=tuple(asked.canary),
+        first=tuple(asked.first),
+        last=tuple(asked.last),
+        smoke_command=tuple(asked.smoke),
+    )
+    rule = await rollout_rule(control, given, Product(product), Channel(channel))
     wanted = Start(Version(build), rule.plan(), rule.salt or drawn, supersede)
     return await command(control, who, product, channel, wanted if at is None else Schedule(wanted, at))
 

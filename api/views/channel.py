@@ -1,14 +1,13 @@
-"""A channel as its users see it: in JSON, and as a few lines of text."""
+"""A channel as its users see it."""
 
 import msgspec
-from rich.console import Console
 
 from api.times import format_time
+from api.views.check import CheckView, view_checks
+from api.views.gate import GateView, view_gate
+from api.views.smoke import SmokeTestView, view_tests
 from bundles.core.names import Product
 from bundles.core.version import Version
-from headrace.check_view import CheckView, draw_checks, view_checks
-from headrace.gate_view import GateView, draw_gate, view_gate
-from headrace.smoke_view import SmokeTestView, draw_tests, view_tests
 from release.core.names import Channel, Tenant
 from release.core.plan import Plan, Stage
 from release.core.routing import Progress, Rollout, Scheduled
@@ -128,40 +127,3 @@ def _view_scheduled(scheduled: Scheduled) -> ScheduledView:
 
 def _view_stage(stage: Stage) -> StageView:
     return StageView(name=str(stage), percent=stage.share / 100, bake_seconds=stage.bake_seconds)
-
-
-def draw_channel(console: Console, view: ChannelView) -> None:
-    """The channel in two or three lines."""
-    console.print(
-        f"{view.product} {view.channel}: {view.stable or 'no stable build yet'} (revision {view.revision})"
-    )
-    if view.earlier:
-        console.print(f"earlier: {', '.join(view.earlier[:5])}")
-    if view.rollout is not None:
-        _draw_rollout(console, view.rollout)
-    if view.scheduled is not None:
-        console.print(f"scheduled: {view.scheduled.candidate} begins at {view.scheduled.at}")
-    if view.waits_for_approval:
-        console.print("waits for an approval, by someone else than its author")
-    if view.frozen is not None:
-        console.print(view.frozen)
-    for warning in view.warnings:
-        console.print(f"warning: {warning}")
-
-
-def _draw_rollout(console: Console, rollout: RolloutView) -> None:
-    walked = " > ".join(
-        f"({stage.name})" if place == rollout.stage else stage.name for place, stage in enumerate(rollout.stages)
-    )
-    console.print(f"rollout: {rollout.candidate} {rollout.progress}: {walked} > done")
-    for words, who in (("first", rollout.first), ("held back", rollout.last)):
-        if who:
-            console.print(f"{words}: {', '.join(who)}")
-    if rollout.promoted_at is not None:
-        console.print(f"promoted by the controller at {rollout.promoted_at}")
-    draw_tests(console, rollout.smoke_tests)
-    if rollout.gate is not None:
-        draw_gate(console, rollout.gate)
-    if rollout.held is not None:
-        console.print(f"held by its gate: {rollout.held}")
-    draw_checks(console, rollout.checks)

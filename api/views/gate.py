@@ -3,7 +3,6 @@
 import math
 
 import msgspec
-from rich.console import Console
 
 from release.core.counts import SLOT_SECONDS
 from release.core.gate import Verdict
@@ -54,19 +53,6 @@ def view_gate(watch: Watch) -> GateView:
     )
 
 
-def draw_gate(console: Console, view: GateView) -> None:
-    """The gate in a few lines."""
-    console.print(f"gate: {view.verdict}: {view.reason} (e-value {view.e_value:.3g} of {view.taken_back_at:.3g})")
-    for name, rate in (("candidate", view.candidate), ("stable build", view.stable)):
-        console.print(f"  errors of the {name}: {_words(rate)}")
-
-
 def _rate(errors: float, units: float) -> RateView:
     low, high = interval(errors, units)
     return RateView(errors, units, errors / units if units else None, low, high)
-
-
-def _words(rate: RateView) -> str:
-    if rate.rate is None:
-        return "no reports yet"
-    return f"{rate.rate:.3%} of {rate.units:.0f} units (95%: {rate.low:.3%} to {rate.high:.3%})"

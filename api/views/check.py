@@ -1,9 +1,8 @@
-"""Checks as their users see them: in JSON, and as lines of text."""
+"""Checks as their users see them."""
 
 from collections.abc import Iterable
 
 import msgspec
-from rich.console import Console
 
 from api.times import format_time
 from release.core.checks import CheckAt
@@ -40,10 +39,3 @@ def view_checks(checks: Iterable[CheckAt]) -> tuple[CheckView, ...]:
         )
         for at in checks
     )
-
-
-def draw_checks(console: Console, checks: Iterable[CheckView]) -> None:
-    """A line for each check."""
-    for check in checks:
-        asked = "" if check.asked_at is None else f" (asked at {check.asked_at})"
-        console.print(f"check {check.name}: {check.verdict}: {check.reason}{asked}")

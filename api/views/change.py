@@ -1,9 +1,8 @@
-"""A change as its users see it: in JSON, and as the cells of a line of text."""
+"""A change as its users see it."""
 
 import msgspec
 
 from api.times import format_time
-from headrace.terminal import plain
 from release.core.audit import Entry
 
 
@@ -30,8 +29,3 @@ def view_change(entry: Entry) -> ChangeView:
         subject=entry.subject,
         reason=entry.reason,
     )
-
-
-def cells_of(view: ChangeView, what: str) -> list[str]:
-    """Revision, time, who, what and why."""
-    return [str(view.revision), view.at, *(plain(text) for text in (view.actor, what, view.reason))]

@@ -1,0 +1,9 @@
+"""A change as a person reads it: the cells of a line of text."""
+
+from api.views.change import ChangeView
+from headrace.terminal import plain
+
+
+def cells_of(view: ChangeView, what: str) -> list[str]:
+    """Revision, time, who, what and why."""
+    return [str(view.revision), view.at, *(plain(text) for text in (view.actor, what, view.reason))]
