@@ -13,7 +13,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bundles.core.errors import HeadraceError
+from bundles.core.errors import Conflict, HeadraceError, Invalid, Refused
 from bundles.core.names import Product
 from release.core.names import Channel as ChannelName
 from release.rollouts import ChannelAt
@@ -34,6 +34,8 @@ from tests.release.model.oracle import Oracle
 from tests.release.model.requested import Outcome, Who
 from tests.release.model.state import Channel, Rollout
 from tests.release.model.system import System
+
+_KINDS = (Invalid, Refused, Conflict, HeadraceError)
 
 
 class Comparison(RuleBasedStateMachine):
@@ -143,7 +145,7 @@ class Comparison(RuleBasedStateMachine):
         try:
             return self.system.run(act), None
         except HeadraceError as error:
-            return error, type(error).__name__
+            return error, next(kind.__name__ for kind in _KINDS if isinstance(error, kind))
 
     def _on_candidate(self, product: str, channel: str) -> set[tuple[str, str]]:
         """Who gets the candidate of a live rollout, by what the origin has."""
