@@ -2,20 +2,17 @@
 
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
+from api.views.plan import PlanView, plan_of
 from bundles.core.errors import Invalid
-from bundles.core.names import Product
 from headrace.options import AsJson, example
 from headrace.tenant_list import TenantsOption, read_tenants
 from headrace.terminal import show
 from headrace.verbs.changes import previewing
 from release.adapters.system_clock import SystemClock
 from release.change import Previewed
-from release.core.moves import Move, StageAhead, changed_channels, known_askers, moves, stages_ahead
-from release.core.names import Channel, Tenant
 
 app = typer.Typer(add_completion=False)
 
@@ -26,26 +23,6 @@ _CHANGES = (
     "tenant import",
 )
 _NAMES_SHOWN = 20
-
-
-class ChannelPlan(msgspec.Struct, frozen=True):
-    """What a change would do on one channel: of so many known tenants and environments, those that move.
-
-    `stages` are those of the rollout that the change leaves there, with the tenants that each reaches first.
-    """
-
-    product: Product
-    channel: Channel
-    known: int
-    moves: list[Move]
-    stages: list[StageAhead]
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What a change would do, from this revision. Nothing was changed."""
-
-    revision: int
-    channels: list[ChannelPlan]
 
 
 @app.command(
@@ -73,27 +50,11 @@ def plan(
         with previewing():
             root.main(list(change), prog_name="headrace", standalone_mode=False)
     except Previewed as tried:
-        answer = _plan(tried, known)
+        answer = plan_of(tried, known, SystemClock().now())
         show(answer, as_json, lambda console: _draw(console, answer))
 
 
-def _plan(tried: Previewed, known: list[Tenant]) -> Plan:
-    now = SystemClock().now()
-    channels = []
-    for product, channel in changed_channels(tried.before, tried.after):
-        askers = known_askers(tried.after, product, [*known, *_named_before(tried, product)])
-        moved = moves(tried.before, tried.after, product, channel, askers, now)
-        ahead = stages_ahead(tried.after, product, channel, askers, now)
-        if moved or ahead:
-            channels.append(ChannelPlan(product, channel, len(askers), moved, ahead))
-    return Plan(tried.before.revision, channels)
-
-
-def _named_before(tried: Previewed, product: Product) -> list[Tenant]:
-    return [asker.tenant for asker in known_askers(tried.before, product, ())]
-
-
-def _draw(console: Console, answer: Plan) -> None:
+def _draw(console: Console, answer: PlanView) -> None:
     for channel in answer.channels:
         count = f"{len(channel.moves)} of {channel.known} known tenants and environments move"
         console.print(f"{channel.product} {channel.channel}: {count}")
