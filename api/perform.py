@@ -8,6 +8,7 @@ import msgspec
 
 from api.core.access import Caller
 from api.core.operation import Change, Operation, Terms, route_of
+from api.ports import Access
 from release.change import Author, Control
 
 A = TypeVar("A")
@@ -18,6 +19,7 @@ class Plane(msgspec.Struct, frozen=True):
     """The real parts that operations are performed on."""
 
     control: Control
+    access: Access
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -59,7 +61,8 @@ async def perform(plane: Plane, caller: Caller, asked: Operation[A], terms: Term
     Raises `NotAllowed`, what its use case raises, and `Previewed` for a change that was only tried.
     """
     caller.require_role(route_of(type(asked)).roles)
-    caller.require_scope(getattr(asked, "product", None), getattr(asked, "tenant", None))
+    own = caller.grant.tenant  # what is about no tenant is about none but the caller's own
+    caller.require_scope(getattr(asked, "product", None), getattr(asked, "tenant", own))
     return cast("A", await _handler(type(asked))(Call(plane, caller, terms), asked))
 
 

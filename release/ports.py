@@ -91,6 +91,14 @@ class Reading(Protocol):
         """
         ...
 
+    async def document(self, kind: Kind[T], name: str) -> T | None:
+        """A document by its name."""
+        ...
+
+    async def documents(self, kind: Kind[T]) -> Mapping[str, T]:
+        """All documents of a kind, by their names."""
+        ...
+
     def trail(self, product: Product | None = None, *, after: int = 0) -> AsyncGenerator[Row, None]:
         """The audit trail after a revision, or a product's part of it, the oldest row first."""
         ...
@@ -141,14 +149,6 @@ class Transaction(Reading, Protocol):
 
     async def channels(self, product: Product) -> Mapping[Channel, ChannelState]:
         """All the product's channels."""
-        ...
-
-    async def document(self, kind: Kind[T], name: str) -> T | None:
-        """A document by its name."""
-        ...
-
-    async def documents(self, kind: Kind[T]) -> Mapping[str, T]:
-        """All documents of a kind, by their names."""
         ...
 
     async def save_document(self, kind: Kind[T], name: str, document: T | None) -> None:

@@ -1,10 +1,12 @@
 """Who asks, and what that lets them do."""
 
+import re
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 import msgspec
 
-from bundles.core.errors import NotAllowed
+from bundles.core.errors import Invalid, NotAllowed
 from bundles.core.names import Product
 from release.core.names import Tenant
 from release.core.scope import ForProducts
@@ -30,11 +32,39 @@ APPROVERS = frozenset({Role.APPROVER, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
 
 
+PATTERN = r"[a-z0-9@._/*-]{1,130}"
+"""Products that a grant is for: `*` is the only sign that stands for others."""
+_PATTERN = re.compile(PATTERN)
+
+
 class Grant(ForProducts, frozen=True, kw_only=True):
-    """The roles that somebody has, for which products; a customer's are for its own tenant."""
+    """The roles that somebody has, for which products; a customer's, and no other, is for its own tenant."""
 
     roles: frozenset[Role]
     tenant: Tenant | None = None
+
+    def __post_init__(self) -> None:
+        if not self.roles or not self.products:
+            raise Invalid("a grant has one role and one product at least; * is for all products")
+        if Role.CUSTOMER in self.roles and (len(self.roles) > 1 or self.tenant is None):
+            raise Invalid("a customer has its tenant, and no other role")
+        if Role.CUSTOMER not in self.roles and self.tenant is not None:
+            raise Invalid("a tenant is for the role customer alone")
+        for pattern in self.products:
+            if not _PATTERN.fullmatch(pattern):
+                raise Invalid(f"{pattern!r} names no products: write a name, with * for any characters")
+
+    def covers(self, other: "Grant") -> bool:
+        """True where all that the other one lets do, this one does too. An admin may do what all roles may.
+
+        A pattern that matches another one's text matches all that the other matches: what the other's `*` stands
+        for is then within what a `*` of its own stands for.
+        """
+        has_roles = Role.ADMIN in self.roles or other.roles <= self.roles
+        has_products = all(
+            any(fnmatchcase(asked, pattern) for pattern in self.products) for asked in other.products
+        )
+        return has_roles and has_products and self.tenant in (None, other.tenant)
 
 
 class Caller(msgspec.Struct, frozen=True):

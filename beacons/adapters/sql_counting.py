@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping, Sequence, Set
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from beacons.adapters.database import Database, upsert
 from beacons.adapters.schema import COUNTED, counts, installations
 from beacons.adapters.sql_error_groups import add_errors
 from beacons.core.beacon import Beacon
 from beacons.core.spans import WIDTHS, floor
 from beacons.core.tally import CountKey, installation_id, tally
+from bundles.adapters.database import Database, upsert
 from release.core.counts import SLOT_SECONDS, Counts, Slot
 
 

@@ -7,10 +7,10 @@ import msgspec
 from sqlalchemy import case, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from beacons.adapters.database import Database, upsert
 from beacons.adapters.schema import error_groups
 from beacons.core.beacon import Beacon, Frame
 from beacons.core.groups import NO_UNITS, OTHER, Build, ErrorGroup, GroupKey, Seen, fitted, grouped
+from bundles.adapters.database import Database, upsert
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.counts import SLOT_SECONDS, Slot

@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import ColumnElement, and_, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from beacons.adapters.database import Database
 from beacons.adapters.schema import COUNTED, counts, kept
 from beacons.core.spans import Span, spans
+from bundles.adapters.database import Database
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.counts import SLOT_SECONDS, Counts, Slot

@@ -3,10 +3,10 @@
 import anyio.lowlevel
 from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, select
 
-from beacons.adapters.database import Database, upsert
 from beacons.adapters.schema import counts, error_groups, installations, kept
 from beacons.core.limits import REMEMBERED_SECONDS
 from beacons.core.spans import HOUR, MINUTE, floor
+from bundles.adapters.database import Database, upsert
 from release.core.beacon_retention import SLOTS_KEPT_SECONDS, BeaconRetention
 from release.core.counts import SLOT_SECONDS, slot_of
 

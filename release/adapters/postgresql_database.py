@@ -25,6 +25,7 @@ _SETTINGS = {
 _CHANGES_LOCK = int.from_bytes(b"headrace")
 _SNAPSHOTS_LOCK = int.from_bytes(b"snapshot")
 _HEALTH_LOCK = int.from_bytes(b"h-health")
+_ACCESS_LOCK = int.from_bytes(b"h-access")
 _FAULTS = (ConnectionError, asyncpg.InternalClientError)  # of a session that is just ending
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -51,6 +52,14 @@ async def open_for_snapshots(url: str) -> AsyncIterator[SqlDatabase]:
 async def open_for_health(url: str, schema: Schema) -> AsyncIterator[SqlDatabase]:
     """A database with this schema, be it the ledger's or another, whose writers take turns apart from others'."""
     async with _opened(url, schema, _HEALTH_LOCK) as database:
+        await database.migrate()
+        yield database
+
+
+@asynccontextmanager
+async def open_for_access(url: str, schema: Schema) -> AsyncIterator[SqlDatabase]:
+    """The ledger's database with this schema beside its own; its writers take turns apart from those of changes."""
+    async with _opened(url, schema, _ACCESS_LOCK) as database:
         await database.migrate()
         yield database
 

@@ -1,7 +1,7 @@
 """The ledger's content as SQL has it, looked at within one transaction."""
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Table, false, select, true
@@ -17,10 +17,12 @@ from release.core.names import Channel, Environment, Tenant
 from release.core.routing import Block, ChannelState, Pin, PinKey, ProductRoutes, RoutingTable
 from release.core.shards import Part, PartKey, part_at
 from release.core.targeting import Attributes
-from release.ports import TENANTS, Record
+from release.ports import TENANTS, Kind, Record
 
 SCHEMA_RECORD = "schema"
 _MOST_CHANGES = 1_000
+
+T = TypeVar("T")
 
 
 class SqlReading:
@@ -111,6 +113,17 @@ class SqlReading:
         versions = await self._connection.scalars(select(schema.retired.c.version).filter_by(product=product))
         return frozenset(versions)
 
+    async def document(self, kind: Kind[T], name: str) -> T | None:
+        """A document by its name."""
+        document = await self._document(schema.documents, kind=kind.name, name=name)
+        return None if document is None else decode_document(document, kind.type)
+
+    async def documents(self, kind: Kind[T]) -> Mapping[str, T]:
+        """All documents of a kind, by their names."""
+        columns = schema.documents.c
+        rows = await self._connection.execute(select(columns.name, columns.document).filter_by(kind=kind.name))
+        return {name: decode_document(document, kind.type) for name, document in rows}
+
     async def trail(self, product: Product | None = None, *, after: int = 0) -> AsyncGenerator[Row, None]:
         """The audit trail after a revision, or a product's part of it, the oldest row first."""
         revision = schema.audit.c.revision
@@ -126,6 +139,10 @@ class SqlReading:
         for table in schema.metadata.sorted_tables:
             async for row in await self._connection.stream(select(table).order_by(*table.primary_key.columns)):
                 yield str(table.name), {str(name): _text(value) for name, value in row._mapping.items()}
+
+    async def _document(self, table: Table, **key: str) -> str | None:
+        document: str | None = await self._connection.scalar(select(document_column(table)).filter_by(**key))
+        return document
 
     async def _pins(self, **owner: str) -> Mapping[str, Pin]:
         columns = schema.pins.c

@@ -63,17 +63,6 @@ class SqlTransaction(SqlReading):
         for row in rows:
             self._note(schema.retired, row, None, after=True)
 
-    async def document(self, kind: Kind[T], name: str) -> T | None:
-        """A document by its name."""
-        document = await self._document(schema.documents, kind=kind.name, name=name)
-        return None if document is None else decode_document(document, kind.type)
-
-    async def documents(self, kind: Kind[T]) -> Mapping[str, T]:
-        """All documents of a kind, by their names."""
-        columns = schema.documents.c
-        rows = await self._connection.execute(select(columns.name, columns.document).filter_by(kind=kind.name))
-        return {name: decode_document(document, kind.type) for name, document in rows}
-
     async def save_document(self, kind: Kind[T], name: str, document: T | None) -> None:
         """Write a document, new or known; None takes it away."""
         await self._replace(schema.documents, document, kind=kind.name, name=name)
@@ -160,10 +149,6 @@ class SqlTransaction(SqlReading):
     async def _insert(self, table: Table, rows: list[Mapping[str, Any]]) -> None:
         if rows:
             await self._connection.execute(insert(table), rows)
-
-    async def _document(self, table: Table, **key: str) -> str | None:
-        document: str | None = await self._connection.scalar(select(document_column(table)).filter_by(**key))
-        return document
 
     async def _replace(self, table: Table, document: Any | None, **key: str) -> None:
         found = await self._document(table, **key)

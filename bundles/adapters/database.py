@@ -1,4 +1,4 @@
-"""The database that health is kept in, be it SQLite or PostgreSQL: the same statements for both."""
+"""A database, be it SQLite or PostgreSQL, for who speaks to both with the same statements."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol

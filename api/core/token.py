@@ -1,0 +1,122 @@
+"""Secrets that say who asks: the tokens of pipelines and people, and the sessions of who has logged in.
+
+A secret is a prefix that scanners know, 30 characters of chance, and six of checksum: the CRC-32 of the 30, in
+base62 with leading zeros, as in GitHub's tokens. So a scanner can tell one from what only looks like it, offline.
+Only its SHA-256 is kept.
+"""
+
+import re
+import zlib
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+from api.core.access import Grant
+from bundles.core.digest import Digest, digest_of
+from bundles.core.errors import Invalid
+
+TokenId = NewType("TokenId", str)
+"""The first 16 hex digits of the secret's digest: it names a token to people, and lets nobody in."""
+
+DAY = 24 * 3600
+LONGEST_SECONDS = 400 * DAY
+"""No token is valid for longer."""
+LONGEST_OVERLAP_SECONDS = 30 * DAY
+ENTROPY_BYTES = 32
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CHANCE, _CHECKSUM = 30, 6
+_SECRET = re.compile(rf"(hd[rs]_)([0-9A-Za-z]{{{_CHANCE}}})([0-9A-Za-z]{{{_CHECKSUM}}})")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+class Prefix(StrEnum):
+    """What a secret begins with, and what it is."""
+
+    TOKEN = "hdr_"  # noqa: S105 - no secret
+    SESSION = "hds_"
+
+
+class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A token as it is kept. Times are in seconds since the epoch.
+
+    One that was replaced by another goes on until `replaced_until`, so that who uses it has the time to change.
+    """
+
+    digest: Digest
+    name: str
+    grant: Grant
+    created_at: int
+    created_by: str
+    expires_at: int
+    replaced_until: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.created_at < self.expires_at <= self.created_at + LONGEST_SECONDS:
+            raise Invalid(f"a token is valid for at least a second and at most {LONGEST_SECONDS // DAY} days")
+
+    @property
+    def ends_at(self) -> int:
+        """From when on it is valid no more."""
+        return self.expires_at if self.replaced_until is None else min(self.expires_at, self.replaced_until)
+
+    def is_valid(self, now: int) -> bool:
+        """True while it lets its holder in."""
+        return now < self.ends_at
+
+
+def make_secret(prefix: Prefix, entropy: bytes) -> str:
+    """A secret of these random bytes, 32 of them."""
+    if len(entropy) != ENTROPY_BYTES:
+        raise ValueError(f"a secret is made of {ENTROPY_BYTES} bytes")
+    # 62^30 is less than 2^179: that the first characters are a little likelier is beyond 2^-77.
+    chance = _base62(int.from_bytes(entropy), _CHANCE)
+    return f"{prefix}{chance}{_checksum(chance)}"
+
+
+def prefix_of(text: str) -> Prefix | None:
+    """What this is a secret of; None for what has not the form of one, or another checksum."""
+    match = _SECRET.fullmatch(text)
+    return Prefix(match[1]) if match is not None and _checksum(match[2]) == match[3] else None
+
+
+def digest_of_secret(secret: str) -> Digest:
+    """What is kept of a secret."""
+    return digest_of(secret.encode())
+
+
+def id_of(digest: Digest) -> TokenId:
+    """What the token with this digest is named by."""
+    return TokenId(digest[:16])
+
+
+def parse_token_id(text: str) -> TokenId:
+    """A token's id as `headrace token list` shows it."""
+    if not _ID.fullmatch(text):
+        raise Invalid(f"{text!r} is no token's id: that is 16 of 0-9 and a-f, as `headrace token list` shows it")
+    return TokenId(text)
+
+
+def parse_token_name(text: str) -> str:
+    """What people call a token."""
+    if not _NAME.fullmatch(text):
+        raise Invalid(
+            f"{text!r} is no token's name: use 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning and ending with a"
+            " letter or digit"
+        )
+    return text
+
+
+def _checksum(chance: str) -> str:
+    return _base62(zlib.crc32(chance.encode()), _CHECKSUM)
+
+
+def _base62(number: int, digits: int) -> str:
+    """The last digits of a number in base62, the first one first."""
+    text = ""
+    for _ in range(digits):
+        number, digit = divmod(number, len(_ALPHABET))
+        text = _ALPHABET[digit] + text
+    return text

@@ -1,0 +1,75 @@
+"""What the admin API needs from outside, beside the control plane: a place for sessions, uses and refusals."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from api.core.refusal import Refusal, Refusals
+from api.core.session import Session
+from api.core.token import TokenId
+from bundles.core.digest import Digest
+
+
+class TokenUses(Protocol):
+    """When tokens were used last. Failing surroundings raise `Failed`."""
+
+    async def add(self, uses: Mapping[TokenId, int]) -> None:
+        """Note that tokens were used at these times; an earlier time than is known changes nothing."""
+        ...
+
+    async def last(self) -> Mapping[TokenId, int]:
+        """When each token was used last."""
+        ...
+
+    async def forget(self, before: int) -> None:
+        """Forget tokens that were used last before this time."""
+        ...
+
+
+class Sessions(Protocol):
+    """Those who have logged in. Failing surroundings raise `Failed`."""
+
+    async def add(self, session: Session) -> None:
+        """Begin a session."""
+        ...
+
+    async def find(self, digest: Digest) -> Session | None:
+        """The session whose secret has this digest, whether it has ended or not."""
+        ...
+
+    async def use(self, uses: Mapping[Digest, int]) -> None:
+        """Note that sessions were used at these times; an earlier time than is known changes nothing."""
+        ...
+
+    async def end(self, digests: Collection[Digest]) -> int:
+        """End these sessions; how many there were."""
+        ...
+
+    async def forget(self, before: int) -> None:
+        """Forget the sessions that have ended before this time."""
+        ...
+
+
+class RefusalCounts(Protocol):
+    """What was refused. Failing surroundings raise `Failed`."""
+
+    async def add(self, refusals: Sequence[Refusals]) -> None:
+        """Count these, all or none of them, with those that are like them."""
+        ...
+
+    async def newest(self, limit: int, before: Refusal | None = None) -> Sequence[Refusals]:
+        """The newest of them, the last in their order first; with `before`, those that follow it in the list."""
+        ...
+
+    async def forget(self, before: int) -> None:
+        """Forget what was refused before this time, in seconds since the epoch."""
+        ...
+
+
+class Access(msgspec.Struct, frozen=True):
+    """What is kept of those who ask."""
+
+    uses: TokenUses
+    sessions: Sessions
+    refusals: RefusalCounts

@@ -1,0 +1,57 @@
+"""Joins what is kept of those who ask the admin API to its database.
+
+It is one of its own, `access.db` in the data folder, so that who asks does not keep a change waiting; where the
+control database is PostgreSQL, it is the same one, with tables of its own.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.ports import Access
+from headrace.wiring import is_postgresql
+
+if TYPE_CHECKING:
+    from release.adapters.sql_database import SqlDatabase
+    from release.adapters.sql_schema import Schema
+
+
+@asynccontextmanager
+async def access_store(data: Path, database: str | None) -> AsyncIterator[Access]:
+    """The access database, made and brought up to date by its first use.
+
+    That fails where the database is away, as any later use does, and nothing else. `database` is the control
+    database's name.
+    """
+    from api.adapters.sql_refusals import SqlRefusals  # SQLAlchemy is slow to load, and few verbs need it
+    from api.adapters.sql_sessions import SqlSessions
+    from api.adapters.sql_token_uses import SqlTokenUses
+    from release.adapters.late_database import LateDatabase
+
+    async with LateDatabase(lambda: _opening(data, database)) as opened:
+        yield Access(uses=SqlTokenUses(opened), sessions=SqlSessions(opened), refusals=SqlRefusals(opened))
+
+
+def access_schema() -> "Schema":
+    """The tables of an access database."""
+    from api.adapters.schema import STEPS, VERSION, VERSION_TABLE
+    from release.adapters.sql_schema import Schema
+
+    return Schema(
+        owner="access database",
+        version=VERSION,
+        version_table=VERSION_TABLE,
+        steps=STEPS,
+        remedy="Nobody is logged in until it does; tokens, origins and rollouts go on without it",
+    )
+
+
+def _opening(data: Path, database: str | None) -> "AbstractAsyncContextManager[SqlDatabase]":
+    if is_postgresql(database):
+        from release.adapters.postgresql_database import open_for_access
+
+        return open_for_access(database, access_schema())
+    from release.adapters.sqlite_database import open_sqlite
+
+    return open_sqlite(data / "access.db", access_schema())
