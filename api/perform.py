@@ -61,8 +61,7 @@ async def perform(plane: Plane, caller: Caller, asked: Operation[A], terms: Term
     Raises `NotAllowed`, what its use case raises, and `Previewed` for a change that was only tried.
     """
     caller.require_role(route_of(type(asked)).roles)
-    own = caller.grant.tenant  # what is about no tenant is about none but the caller's own
-    caller.require_scope(getattr(asked, "product", None), getattr(asked, "tenant", own))
+    caller.require_scope(getattr(asked, "product", None), getattr(asked, "tenant", None))
     return cast("A", await _handler(type(asked))(Call(plane, caller, terms), asked))
 
 

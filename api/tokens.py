@@ -29,7 +29,7 @@ _ENDED_KEPT_SECONDS = 30 * DAY
 
 
 class Issued(msgspec.Struct, frozen=True):
-    """A token that was made. `secret` is None where the request was made before: it was told then, and is not kept."""
+    """A token that was made. `secret` is None where the request was made before: it was told then, not kept."""
 
     id: TokenId
     token: Token
@@ -78,7 +78,8 @@ async def rotate_token(
 
     async def act(begin: Begin) -> Issued:
         async with control.ledger.reading() as reading:
-            seen = _found(await reading.document(TOKENS, token_id), token_id)
+            found = await reading.document(TOKENS, token_id)
+        seen = _found(found, token_id)
         lifetime = seen.expires_at - seen.created_at if lifetime_seconds is None else lifetime_seconds
         issued = _issue(control, seen.name, seen.grant, lifetime, author)
         now = issued.token.created_at
@@ -106,10 +107,12 @@ async def revoke_token(control: Control, token_id: TokenId, caller: Caller, auth
 
     async def act(begin: Begin) -> Token:
         async with control.ledger.reading() as reading:
-            token = _found(await reading.document(TOKENS, token_id), token_id)
+            found = await reading.document(TOKENS, token_id)
+        token = _found(found, token_id)
         _require(caller, token.grant)
         async with begin(name=_named(token)) as transaction:
-            _found(await transaction.document(TOKENS, token_id), token_id)
+            found = await transaction.document(TOKENS, token_id)
+            _found(found, token_id)  # somebody else may have revoked it meanwhile
             await transaction.save_document(TOKENS, token_id, None)
         return token
 
@@ -140,7 +143,7 @@ def _issue(control: Control, name: str, grant: Grant, lifetime_seconds: int, aut
 
 
 async def _room_for_one(transaction: Transaction, now: int) -> Mapping[str, Token]:
-    """The tokens there are, after those are forgotten that have ended long ago. `Refused` where they are too many."""
+    """The tokens there are, once those that ended long ago are forgotten. Raises `Refused` for too many."""
     present = await transaction.documents(TOKENS)
     old = [name for name, token in present.items() if token.ends_at <= now - _ENDED_KEPT_SECONDS]
     for name in old:

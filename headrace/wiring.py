@@ -4,7 +4,7 @@ keys/       the signing key, the trusted public keys, and the builders whose att
 store/      builds: blobs and manifests, unless HEADRACE_STORE names a place in S3
 control.db  the control plane's ledger (SQLite), unless another database is named
 health.db   what SDKs have reported (SQLite), unless another database is named (see health_wiring)
-access.db   who has logged in to the admin API (SQLite), unless the control database is PostgreSQL (see access_wiring)
+access.db   who asks the admin API (SQLite), unless the control database is PostgreSQL (see access_wiring)
 snapshots/  the routing table as a sealed root and its shards, for origins to follow, unless in PostgreSQL
 origin/     the origin's own copies: of the last snapshot it verified, and of builds in use; its reload socket
 """

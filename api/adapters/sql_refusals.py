@@ -40,7 +40,10 @@ class SqlRefusals:
             query = query.where(tuple_(*_KEY) < tuple_(*msgspec.to_builtins(before).values()))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [Refusals(Refusal(*key, Why(why)), count) for *key, why, count in rows]
+        return [
+            Refusals(Refusal(minute, caller, address, operation, Why(why)), count)
+            for minute, caller, address, operation, why, count in rows
+        ]
 
     async def forget(self, before: int) -> None:
         """Forget what was refused before this time."""

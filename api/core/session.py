@@ -11,12 +11,12 @@ from bundles.core.digest import Digest
 from bundles.core.errors import NotAllowed
 
 COOKIE = "__Host-headrace"
-"""Browsers take a cookie of such a name from HTTPS alone, for one host and all its paths (RFC 6265bis, 4.1.3.2)."""
+"""A cookie of such a name is taken from HTTPS alone, for one host and all its paths (RFC 6265bis, 4.1.3.2)."""
 CSRF_HEADER = "Headrace-CSRF"
 
 
 class SessionKind(StrEnum):
-    """Who has a session: a person's browser, in a cookie, or a pipeline, in `Authorization`. Neither is the other."""
+    """Who has a session: a person's browser, in a cookie, or a pipeline, in `Authorization`; not the other way."""
 
     BROWSER = "browser"
     PIPELINE = "pipeline"
@@ -73,6 +73,4 @@ def csrf_token(secret: str) -> str:
 def check_csrf(secret: str, sent: str | None) -> None:
     """Raise `NotAllowed` where a change that a browser sent with its cookie is not of a page of ours."""
     if sent is None or not hmac.compare_digest(csrf_token(secret).encode(), sent.encode()):
-        raise NotAllowed(
-            f"a change from a browser needs the header {CSRF_HEADER} of its session: load the page anew"
-        )
+        raise NotAllowed(f"a change from a browser needs its session's {CSRF_HEADER}: load the page anew")

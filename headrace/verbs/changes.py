@@ -13,6 +13,7 @@ from api.core.access import ADMINS, Caller, Grant
 from api.core.operation import Operation, Terms
 from api.perform import Plane, perform
 from headrace import wiring
+from headrace.access_wiring import access_store
 from headrace.options import actor_or_login
 from release.change import Control
 
@@ -47,7 +48,8 @@ def send(asked: Operation[A], asking: Asking) -> A:
     terms = Terms(asking.expect_revision, asking.idempotency_key, is_preview=_previewing.get())
 
     async def use(control: Control) -> A:
-        return await perform(Plane(control), caller, asked, terms)
+        async with access_store(asking.data, asking.database) as access:
+            return await perform(Plane(control, access), caller, asked, terms)
 
     return with_control(asking.data, asking.database, use)
 

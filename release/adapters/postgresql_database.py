@@ -58,7 +58,7 @@ async def open_for_health(url: str, schema: Schema) -> AsyncIterator[SqlDatabase
 
 @asynccontextmanager
 async def open_for_access(url: str, schema: Schema) -> AsyncIterator[SqlDatabase]:
-    """The ledger's database with this schema beside its own; its writers take turns apart from those of changes."""
+    """The ledger's database with this schema beside its own, whose writers take turns apart from others'."""
     async with _opened(url, schema, _ACCESS_LOCK) as database:
         await database.migrate()
         yield database

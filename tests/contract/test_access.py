@@ -1,0 +1,133 @@
+"""What is promised of those who ask the admin API, whatever database they are kept in."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from api.core.access import Caller, Grant, Role
+from api.core.refusal import Refusal, Refusals, Why
+from api.core.session import Session, SessionKind
+from api.core.token import TokenId
+from api.ports import Access
+from bundles.core.digest import Digest, digest_of
+from headrace import wiring
+from headrace.access_wiring import access_schema, access_store
+from release.adapters.migrations import newest_step
+from release.core.names import Tenant
+
+pytestmark = pytest.mark.anyio
+
+NOW = 1_800_000_000
+CI, LAPTOP = TokenId("0" * 16), TokenId("f" * 16)
+ADA = Caller("ada@example.com", Grant(roles=frozenset({Role.VIEWER, Role.ADMIN}), products=("posthog-*",)))
+ACME = Caller("kim", Grant(roles=frozenset({Role.CUSTOMER}), tenant=Tenant("acme")))
+
+
+@pytest.fixture
+async def store(database: str, tmp_path: Path) -> AsyncIterator[Access]:
+    """The access database of each kind, empty; in PostgreSQL it is where the ledger is."""
+    async with wiring.ledger(tmp_path, database), access_store(tmp_path, database) as opened:
+        yield opened
+
+
+def session(number: int, caller: Caller = ADA, ends_at: int = NOW + 100) -> Session:
+    return Session(
+        digest=digest_of(b"%d" % number),
+        kind=SessionKind.BROWSER if number % 2 else SessionKind.PIPELINE,
+        caller=caller,
+        created_at=NOW,
+        used_at=NOW,
+        idle_seconds=60 if number % 2 else None,
+        ends_at=ends_at,
+    )
+
+
+def test_the_version_that_is_written_down_is_the_newest_step() -> None:
+    assert access_schema().version == newest_step(access_schema())
+
+
+async def test_of_a_tokens_uses_the_last_one_is_known(store: Access) -> None:
+    await store.uses.add({})
+    assert await store.uses.last() == {}
+    await store.uses.add({CI: NOW, LAPTOP: NOW + 5})
+    await store.uses.add({CI: NOW + 60, LAPTOP: NOW + 4})
+    assert await store.uses.last() == {CI: NOW + 60, LAPTOP: NOW + 5}
+    await store.uses.forget(NOW + 6)
+    assert await store.uses.last() == {CI: NOW + 60}
+
+
+async def test_a_session_is_found_by_its_secrets_digest(store: Access) -> None:
+    one, two = session(1), session(2, ACME)
+    await store.sessions.add(one)
+    await store.sessions.add(two)
+    assert [await store.sessions.find(each.digest) for each in (one, two)] == [one, two]
+    assert await store.sessions.find(digest_of(b"other")) is None
+
+
+async def test_a_session_is_used_later_and_never_sooner(store: Access) -> None:
+    one = session(1)
+    await store.sessions.add(one)
+    await store.sessions.use({})
+    for at, known in ((NOW + 60, NOW + 60), (NOW + 30, NOW + 60)):
+        await store.sessions.use({one.digest: at, Digest("0" * 64): at})
+        found = await store.sessions.find(one.digest)
+        assert found is not None
+        assert found.used_at == known
+
+
+async def test_sessions_end_when_told_and_are_forgotten_afterwards(store: Access) -> None:
+    sessions = [session(number, ends_at=NOW + number) for number in range(4)]
+    for each in sessions:
+        await store.sessions.add(each)
+    assert await store.sessions.end([sessions[3].digest, digest_of(b"other")]) == 1
+    assert await store.sessions.end([]) == 0
+    await store.sessions.forget(NOW + 2)
+    left = [await store.sessions.find(each.digest) for each in sessions]
+    assert left == [None, None, sessions[2], None]
+
+
+def refusal(minute: int, caller: str = "", why: Why = Why.NOT_AUTHENTICATED) -> Refusal:
+    return Refusal(minute, caller, "192.0.2.1", "startRollout", why)
+
+
+async def test_refusals_that_are_alike_are_counted_together(store: Access) -> None:
+    await store.refusals.add([])
+    await store.refusals.add([Refusals(refusal(7), 2), Refusals(refusal(7, "token:ci", Why.NOT_ALLOWED), 1)])
+    await store.refusals.add([Refusals(refusal(7), 3), Refusals(refusal(8), 1)])
+    listed = [
+        Refusals(refusal(8), 1),
+        Refusals(refusal(7, "token:ci", Why.NOT_ALLOWED), 1),
+        Refusals(refusal(7), 5),
+    ]
+    assert await store.refusals.newest(10) == listed
+    assert await store.refusals.newest(2) == listed[:2]
+    assert await store.refusals.newest(2, listed[0].refusal) == listed[1:]
+    assert await store.refusals.newest(2, listed[2].refusal) == []
+    await store.refusals.forget(8 * 60 + 59)
+    assert await store.refusals.newest(10) == listed[:1]
+
+
+async def test_nodes_that_count_at_once_lose_nothing(store: Access) -> None:
+    whys = list(Why)
+
+    async def node(number: int) -> None:
+        ordered = whys if number % 2 else whys[::-1]
+        for _ in range(5):
+            await store.refusals.add([Refusals(refusal(7, why=why), 1) for why in ordered])
+            await store.uses.add({CI: NOW + number, LAPTOP: NOW})
+
+    async with anyio.create_task_group() as group:
+        for number in range(4):
+            group.start_soon(node, number)
+    assert {each.count for each in await store.refusals.newest(100)} == {20}
+    assert await store.uses.last() == {CI: NOW + 3, LAPTOP: NOW}
+
+
+async def test_what_is_kept_is_there_after_a_restart(database: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        async with access_store(tmp_path, database) as opened:
+            await opened.refusals.add([Refusals(refusal(7), 1)])
+            listed = await opened.refusals.newest(10)
+    assert listed == [Refusals(refusal(7), 2)]
