@@ -17,10 +17,10 @@ from starlette.types import Receive, Scope, Send
 from beacons import metrics
 from beacons.collect import Taken
 from beacons.core.parse import MAX_BODY_BYTES
-from beacons.faults import fault_of
 from beacons.ports import Edge
 from beacons.writer import Writer
 from bundles.core.errors import Invalid
+from bundles.faults import fault_of
 from release.core.counts import SLOT_SECONDS
 
 PATH = "/v1/beacon"

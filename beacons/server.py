@@ -1,14 +1,10 @@
 """Run the collector: uvicorn on the port for beacons and on that for probes, and the writer, until a signal."""
 
 import asyncio
-import contextlib
 import os
-import signal
 import socket
-from collections.abc import Callable, Iterator
 
 import structlog
-import uvicorn
 from starlette.types import ASGIApp
 
 from beacons.app import COMMON_HEADERS, NO_STORE, Header, Intake, probes
@@ -17,10 +13,10 @@ from beacons.connection import bounded_class
 from beacons.core.limits import Limits
 from beacons.ports import Clock, Counting, Edge
 from beacons.writer import Writer
+from serving.quiet import QuietServer, stopping
 
 _log = structlog.get_logger()
 
-_DRAIN_SECONDS = 10
 _MOST_PROBES = 256
 
 
@@ -39,11 +35,11 @@ async def serve(
     writer = Writer(counting, clock, limits.waiting)
     intake = Intake(Collector(writer, clock, limits), edge)
     servers = [
-        _Server(intake, limits, COMMON_HEADERS),
-        _Server(probes(writer), Limits(connections=_MOST_PROBES), (NO_STORE,)),
+        _server(intake, limits, COMMON_HEADERS),
+        _server(probes(writer), Limits(connections=_MOST_PROBES), (NO_STORE,)),
     ]
     following = None if edge is None else asyncio.create_task(edge.follow(lambda: None))
-    with _stopping(servers) as stop:
+    with stopping(servers) as stop:
         writing = asyncio.create_task(writer.run())
         writing.add_done_callback(lambda _: stop())
         _log.info("collector listening", **_places(listeners), pid=os.getpid())
@@ -57,47 +53,8 @@ async def serve(
     _log.info("collector stopped")
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signals to its caller: two of them run side by side here."""
-
-    def __init__(self, app: ASGIApp, limits: Limits, headers: tuple[Header, ...]) -> None:
-        config = uvicorn.Config(
-            app,
-            http=bounded_class(limits),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            headers=list(headers),
-            timeout_keep_alive=limits.idle_seconds,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
-        super().__init__(config)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@contextlib.contextmanager
-def _stopping(servers: list[_Server]) -> Iterator[Callable[[], None]]:
-    """Within it, SIGINT, SIGTERM and what it yields let the servers finish what they have begun."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        for server in servers:
-            server.should_exit = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+def _server(app: ASGIApp, limits: Limits, headers: tuple[Header, ...]) -> QuietServer:
+    return QuietServer(app, bounded_class(limits), headers=list(headers), timeout_keep_alive=limits.idle_seconds)
 
 
 def _places(listeners: tuple[socket.socket, socket.socket]) -> dict[str, object]:

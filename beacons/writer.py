@@ -10,9 +10,9 @@ import structlog
 from beacons import metrics
 from beacons.core.beacon import Beacon
 from beacons.core.limits import DRAIN_SECONDS, MOST_WRITTEN_AT_ONCE, SECONDS_BETWEEN_WRITES
-from beacons.faults import fault_of
 from beacons.ports import Clock, Counting
 from bundles.core.errors import Failed
+from bundles.faults import fault_of
 from release.core.counts import slot_of
 
 _log = structlog.get_logger()

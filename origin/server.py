@@ -13,7 +13,6 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from bundles.core.errors import Failed
 from bundles.core.trust import TrustedKeys
 from bundles.ports import BuildReader
 from origin import metrics
@@ -31,39 +30,17 @@ from origin.room import Room, most_connections
 from origin.routing import Routing
 from origin.service import Service
 from origin.workers import Seat
+from serving.listening import address
 
 _log = structlog.get_logger()
 
 MEMO_SHARE = 4  # a fourth of the cache is for whole answers, the rest for bodies
-_BACKLOG = 2048
 _TICKS_BETWEEN_SWEEPS = 10
 _MOST_PROBES = 256
 _DRAIN_SECONDS = 10
 _SETTLE_SECONDS = 1
 _LINGER_STEP_SECONDS = 0.05
 _LINGER_STEPS = 40
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any free one. Raises `Failed` where it can't be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise Failed(
-            f"can't listen on {host}:{port}: {error.strerror}. Stop what uses the port, or choose another"
-        ) from None
-    return listener
-
-
-def address(listener: socket.socket) -> str:
-    """Where a listener listens, as in 127.0.0.1:8080."""
-    host, port, *_ = listener.getsockname()
-    return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
 
 
 async def serve(

@@ -105,6 +105,11 @@ def route_of(operation: type[Operation[Any]]) -> Route:
     return _routes[operation]
 
 
+def declared_routes() -> list[Route]:
+    """The routes of all operations whose modules are loaded."""
+    return list(_routes.values())
+
+
 class Terms(msgspec.Struct, frozen=True):
     """On which terms a change is asked for.
 
@@ -115,3 +120,6 @@ class Terms(msgspec.Struct, frozen=True):
     expected_revision: int | None = None
     key: str | None = None
     is_preview: bool = False
+
+
+NO_TERMS = Terms()

@@ -61,8 +61,8 @@ def collect(
     from beacons.server import serve
     from headrace.health_wiring import check_health_database, health_store
     from origin.room import most_connections
-    from origin.server import address, listen
     from release.adapters.system_clock import SystemClock
+    from serving.listening import address, listen
 
     if not (edge_secrets or open_to_all):
         refuse_strangers(host, "--edge-secrets")

@@ -112,10 +112,10 @@ def serve(
     from origin.adapters.allocator import give_large_blocks_back
     from origin.adapters.disk_copies import DiskCopies
     from origin.reload import ask_to_reload
-    from origin.server import address, listen
     from origin.server import serve as serve_origin
     from origin.workers import Seat, Supervisor
     from release.adapters.system_clock import SystemClock
+    from serving.listening import address, listen
 
     if not (edge_secrets or client_ca or open_to_all):
         refuse_strangers(host, "--edge-secrets or --client-ca")
@@ -168,7 +168,7 @@ def serve(
 
 def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
     if certificate is not None and key is not None:
-        from origin.tls import tls_context
+        from serving.tls import tls_context
 
         return tls_context(certificate, key, client_ca)
     if certificate or key or client_ca:

@@ -1,0 +1,57 @@
+"""Run the API: uvicorn on its port and on that for probes, until a signal."""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from api.connection import BoundedConnection
+from serving.listening import address
+from serving.quiet import QuietServer, stopping
+
+_log = structlog.get_logger()
+
+IDLE_SECONDS = 75
+
+
+async def serve(
+    api: ASGIApp,
+    probes: ASGIApp,
+    listeners: tuple[socket.socket, socket.socket],
+    tls: ssl.SSLContext | None,
+    most_connections: int,
+    beside: Callable[[], Awaitable[Any]],
+) -> None:
+    """Answer the API on the first listener and probes on the second, until SIGINT or SIGTERM.
+
+    What is `beside` runs as long, and is cancelled then. With `tls` the API speaks HTTPS; the probes never do.
+    """
+    servers = [_server(api, most_connections), _server(probes, most_connections)]
+    config: uvicorn.Config = servers[0].config
+    config.load()
+    config.ssl = tls  # made already, so that a wrong file is told before anything listens
+    with stopping(servers) as stop:
+        running = asyncio.ensure_future(beside())
+        running.add_done_callback(lambda _: stop())
+        _log.info("api listening", address=address(listeners[0]), probes=address(listeners[1]), pid=os.getpid())
+        async with asyncio.TaskGroup() as group:
+            for server, listener in zip(servers, listeners, strict=True):
+                group.create_task(server.serve(sockets=[listener]))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    _log.info("api stopped")
+
+
+def _server(app: ASGIApp, most_connections: int) -> QuietServer:
+    return QuietServer(
+        app,
+        BoundedConnection,
+        limit_concurrency=most_connections,
+        timeout_keep_alive=IDLE_SECONDS,
+    )
