@@ -13,6 +13,7 @@ from release.core.moves import resolve_in
 from release.core.names import STABLE
 from release.core.pins import (
     PinnedBuild,
+    PinRule,
     check_pin,
     check_replaced,
     ends_soon,
@@ -31,6 +32,13 @@ class WatchedPin(msgspec.Struct, frozen=True):
     pin: Pin
     build: Version | None
     warnings: tuple[str, ...]
+
+
+class PinAt(msgspec.Struct, frozen=True):
+    """A pin as it is at a revision of the routing table."""
+
+    watched: WatchedPin
+    revision: int
 
 
 async def set_pin(
@@ -94,7 +102,7 @@ async def clear_pin(
         async with begin() as transaction:
             pin = await transaction.pin(product, key)
             if pin is None:
-                raise NotFound(f"{key.tenant} has no pin on {product} in {key.environment}")
+                raise _no_pin(product, key)
             check_replaced(pin, by_customer=by_customer)
             await transaction.save_pin(product, key, None)
         return pin
@@ -102,21 +110,30 @@ async def clear_pin(
     return await control.once(subject, author, act, lambda entry: document_at(entry.before, place, Pin))
 
 
+async def read_pin(control: Control, product: Product, key: PinKey) -> PinAt:
+    """A tenant's pin as it is now. Raises `NotFound` where it has none."""
+    async with control.ledger.transaction() as transaction:
+        pin = await transaction.pin(product, key)
+        routes = await _routes_but_pins(transaction, product)
+        rule = (await policy_in_force(transaction)).pin_rule(product)
+        revision = await transaction.revision()
+    if pin is None:
+        raise _no_pin(product, key)
+    published_at = await control.builds.published_at(product)
+    return PinAt(_watched(rule, routes, pin, published_at, control.clock.now()), revision)
+
+
 async def list_pins(control: Control, product: Product) -> Mapping[str, WatchedPin]:
     """The product's pins by `tenant~environment`. Raises `Invalid` for an unknown product."""
     async with control.ledger.transaction() as transaction:
-        routes = (await transaction.table()).routes(product)
+        pins = await transaction.pins(product)
+        routes = await _routes_but_pins(transaction, product)
         rule = (await policy_in_force(transaction)).pin_rule(product)
     published_at = await control.builds.published_at(product)
-    if not routes.pins and not published_at:
+    if not pins and not published_at:
         raise await control.unknown_product(product)
     now = control.clock.now()
-    watched = {}
-    for key, pin in routes.pins.items():
-        build = _pinned_build(routes, pin, published_at)
-        told = tuple(warnings(rule, routes, pin, build, now))
-        watched[key] = WatchedPin(pin, None if build is None else build.version, told)
-    return watched
+    return {key: _watched(rule, routes, pin, published_at, now) for key, pin in pins.items()}
 
 
 async def pins_ending(control: Control) -> list[tuple[Product, str, Pin]]:
@@ -130,6 +147,18 @@ async def pins_ending(control: Control) -> list[tuple[Product, str, Pin]]:
         for key, pin in routes.pins.items()
         if ends_soon(policy.pin_rule(product), pin, now)
     ]
+
+
+def _no_pin(product: Product, key: PinKey) -> NotFound:
+    return NotFound(f"{key.tenant} has no pin on {product} in {key.environment}")
+
+
+def _watched(
+    rule: PinRule, routes: ProductRoutes, pin: Pin, published_at: Mapping[Version, int], now: int
+) -> WatchedPin:
+    build = _pinned_build(routes, pin, published_at)
+    told = tuple(warnings(rule, routes, pin, build, now))
+    return WatchedPin(pin, None if build is None else build.version, told)
 
 
 async def _routes_but_pins(transaction: Transaction, product: Product) -> ProductRoutes:

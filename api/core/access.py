@@ -30,6 +30,8 @@ PUBLISHERS = frozenset({Role.PUBLISHER, Role.ADMIN})
 RELEASERS = frozenset({Role.RELEASER, Role.ADMIN})
 APPROVERS = frozenset({Role.APPROVER, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
+UNDOERS = RELEASERS | APPROVERS
+"""Who may keep a build from tenants: to undo is let to more than to do."""
 
 
 PATTERN = r"[a-z0-9@._/*-]{1,130}"

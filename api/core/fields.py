@@ -53,8 +53,19 @@ EnvironmentField = Annotated[
         examples=["production"],
     ),
 ]
+TimeField = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=40,
+        description="A date, or a time by RFC 3339; in UTC if it names no zone",
+        examples=["2026-01-31T09:00:00Z"],
+    ),
+]
 ReasonField = Annotated[str, Meta(max_length=500, description="Why, in one line; kept in the audit trail")]
 LimitField = Annotated[int, Meta(ge=1, le=1000, description="The most items of a page")]
+MANY = 10_000
+ManyField = Annotated[int, Meta(ge=1, le=MANY, description="The most items of a page, each of which is small")]
 CursorField = Annotated[
     str,
     Meta(

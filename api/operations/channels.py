@@ -4,16 +4,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.core.access import APPROVERS, READERS, RELEASERS, Role
-from api.core.fields import ChannelField, ProductField, VersionField
+from api.core.access import APPROVERS, READERS, RELEASERS, UNDOERS
+from api.core.fields import ChannelField, ProductField, TimeField, VersionField
 from api.core.operation import Change, Method, Operation, route
 from api.views.channel import ChannelView
 from release.core.policy import RolloutRule
 
 _CHANNEL = "/products/{product}/channels/{channel}"
 _ROLLOUT = f"{_CHANNEL}/rollout"
-_ABORTERS = RELEASERS | {Role.APPROVER}
-"""Who may take a candidate back: to undo is let to more than to do."""
 
 _Stages = Annotated[str, Meta(min_length=1, max_length=1000, examples=["staging,canary,5,25@2h,100"])]
 _Duration = Annotated[str, Meta(pattern="^[0-9]{1,7}[smhd]$", examples=["30m"])]
@@ -51,7 +49,7 @@ class StartRollout(Change[ChannelView], frozen=True, kw_only=True):
     smoke_command: _Texts = ()
     smoke_webhook: _Texts = ()
     smoke_timeout: _Duration | None = None
-    at: Annotated[str, Meta(min_length=1, max_length=40, examples=["2026-01-31T09:00:00Z"])] | None = None
+    at: TimeField | None = None
     supersede: bool = False
     break_glass: bool = False
 
@@ -95,7 +93,7 @@ class ResumeRollout(Change[ChannelView], frozen=True, kw_only=True):
     break_glass: bool = False
 
 
-@route(Method.POST, f"{_ROLLOUT}/abort", _ABORTERS)
+@route(Method.POST, f"{_ROLLOUT}/abort", UNDOERS)
 class AbortRollout(Change[ChannelView], frozen=True, kw_only=True):
     """End the rollout, live or scheduled: every tenant is back at the stable build, at once."""
 
@@ -103,7 +101,7 @@ class AbortRollout(Change[ChannelView], frozen=True, kw_only=True):
     channel: ChannelField
 
 
-@route(Method.POST, f"{_CHANNEL}/rollback", _ABORTERS)
+@route(Method.POST, f"{_CHANNEL}/rollback", UNDOERS)
 class RollBack(Change[ChannelView], frozen=True, kw_only=True):
     """Flip a channel back to an earlier stable build, in one revision and without stages.
 

@@ -11,6 +11,7 @@ import msgspec
 
 from api.core.access import ADMINS, Caller, Grant
 from api.core.operation import Operation, Terms
+from api.core.page import Page
 from api.perform import Plane, perform
 from headrace import wiring
 from headrace.access_wiring import access_store
@@ -52,6 +53,17 @@ def send(asked: Operation[A], asking: Asking) -> A:
             return await perform(Plane(control, access), caller, asked, terms)
 
     return with_control(asking.data, asking.database, use)
+
+
+def send_all(asked: Operation[Page[T]], asking: Asking) -> list[T]:
+    """All items of a list, from this page on."""
+    page = send(asked, asking)
+    items = list(page.items)
+    while page.next is not None:
+        asked = msgspec.structs.replace(asked, cursor=page.next)
+        page = send(asked, asking)
+        items += page.items
+    return items
 
 
 def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:

@@ -1,15 +1,13 @@
 """`headrace pin …`."""
 
-from datetime import UTC
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
-from api.times import format_time
-from bundles.core.names import parse_product
-from bundles.core.version import Range
+from api.core.fields import MANY
+from api.operations.pins import ClearPin, ListPins, SetPin
+from api.views.pin import PinView
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -22,34 +20,14 @@ from headrace.options import (
     ProductName,
     Reason,
     TenantId,
-    actor_or_login,
     example,
 )
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import with_control
-from release.change import Author, Control
-from release.core.freeze import parse_time
-from release.core.names import PRODUCTION, parse_environment, parse_tenant
-from release.core.routing import CANDIDATES, Pin, PinKey, parse_pin_key
-from release.pins import WatchedPin, clear_pin, list_pins, set_pin
+from headrace.verbs.changes import Asking, send, send_all
+from release.core.names import PRODUCTION
 
 app = typer.Typer(help="Hold a tenant at the build it has tested.", no_args_is_help=True, add_completion=False)
-
-
-class PinView(msgspec.Struct, frozen=True):
-    """A pin as its users see it; `expires_at` is RFC 3339 in UTC, or null, and `build` what it comes to now."""
-
-    product: str
-    tenant: str
-    environment: str
-    target: str
-    author: str
-    by_customer: bool
-    reason: str
-    expires_at: str | None
-    build: str | None = None
-    warnings: tuple[str, ...] = ()
 
 
 AsCustomer = Annotated[
@@ -90,16 +68,16 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Pin a tenant to a build, to the newest released one in a range, or opt it in to candidates."""
-    name, key = parse_product(product), PinKey(parse_tenant(tenant), parse_environment(environment))
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-    expires_at = None if until is None else parse_time(until, UTC)
-    wanted = None if target in (None, CANDIDATES) else Range(target)
-
-    async def change(control: Control) -> Pin:
-        pin = Pin(wanted, author.actor, reason, expires_at, by_customer=as_customer)
-        return await set_pin(control, name, key, pin, author, hold=target is None)
-
-    view = _view(name, key, with_control(data, database, change))
+    asked = SetPin(
+        product=product,
+        tenant=tenant,
+        environment=environment,
+        target=target,
+        until=until,
+        as_customer=as_customer,
+        reason=reason,
+    )
+    view = send(asked, Asking(data, database, actor, expect_revision, idempotency_key))
     show(view, as_json, lambda console: console.print(f"{tenant} is pinned to {product}@{view.target}"))
 
 
@@ -114,13 +92,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List a product's pins, each with what it comes to and what is to be said of it."""
-    name = parse_product(product)
-
-    async def look(control: Control) -> list[PinView]:
-        pins = await list_pins(control, name)
-        return [_view_watched(name, parse_pin_key(key), pin) for key, pin in sorted(pins.items())]
-
-    views = [view for view in with_control(data, database, look) if view.warnings or not warned]
+    views = send_all(ListPins(product=product, warned=warned, limit=MANY), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
 
@@ -139,32 +111,11 @@ def clear(
     as_json: AsJson = False,
 ) -> None:
     """Take a tenant's pin away."""
-    name, key = parse_product(product), PinKey(parse_tenant(tenant), parse_environment(environment))
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-
-    async def change(control: Control) -> Pin:
-        return await clear_pin(control, name, key, author, by_customer=as_customer)
-
-    view = _view(name, key, with_control(data, database, change))
-    show(view, as_json, lambda console: console.print(f"{tenant} has no pin on {product} any more"))
-
-
-def _view(product: str, key: PinKey, pin: Pin) -> PinView:
-    return PinView(
-        product=product,
-        tenant=key.tenant,
-        environment=key.environment,
-        target=pin.text,
-        author=pin.author,
-        by_customer=pin.by_customer,
-        reason=pin.reason,
-        expires_at=None if pin.expires_at is None else format_time(pin.expires_at),
+    asked = ClearPin(
+        product=product, tenant=tenant, environment=environment, as_customer=as_customer, reason=reason
     )
-
-
-def _view_watched(product: str, key: PinKey, watched: WatchedPin) -> PinView:
-    view = _view(product, key, watched.pin)
-    return msgspec.structs.replace(view, build=watched.build, warnings=watched.warnings)
+    view = send(asked, Asking(data, database, actor, expect_revision, idempotency_key))
+    show(view, as_json, lambda console: console.print(f"{tenant} has no pin on {product} any more"))
 
 
 def _draw(console: Console, views: list[PinView]) -> None:
