@@ -23,8 +23,8 @@ from release.change import Previewed
 
 _log = structlog.get_logger()
 _PLACEHOLDER = re.compile(r"\\\{(\w+)\\\}")
-# A tenant's content bundle has a slash in its name, be it percent-encoded or not.
-_SEGMENTS = {"product": r"(?P<product>(?:@[^/]+/)?[^/]+)"}
+# A tenant's content bundle has a slash in its name, and a person that of an issuer, be it percent-encoded or not.
+_SEGMENTS = {"product": r"(?P<product>(?:@[^/]+/)?[^/]+)", "person": r"(?P<person>.+)"}
 
 
 class Gate(Protocol):

@@ -1,10 +1,12 @@
-"""What the admin API needs from outside, beside the control plane: a place for sessions, uses and refusals."""
+"""What the admin API needs from outside: a memory of who asks, and who vouches for whom."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
+from api.core.id_token import IdToken
+from api.core.oidc import Client, Provider
 from api.core.refusal import Refusal, Refusals
 from api.core.session import Session
 from api.core.token import TokenId
@@ -51,6 +53,18 @@ class Sessions(Protocol):
         ...
 
 
+class UsedTokens(Protocol):
+    """Which ID tokens were exchanged already. Failing surroundings raise `Failed`."""
+
+    async def use(self, token: IdToken) -> bool:
+        """Remember the token for as long as it holds; false where it was used before, by whoever."""
+        ...
+
+    async def forget(self, before: int) -> None:
+        """Forget the tokens that have held no longer than this time, in seconds since the epoch."""
+        ...
+
+
 class RefusalCounts(Protocol):
     """What was refused. Failing surroundings raise `Failed`."""
 
@@ -72,4 +86,21 @@ class Access(msgspec.Struct, frozen=True):
 
     uses: TokenUses
     sessions: Sessions
+    used_tokens: UsedTokens
     refusals: RefusalCounts
+
+
+class Providers(Protocol):
+    """The OpenID providers. Failing surroundings raise `Failed`; `Unanswered` where a provider is away."""
+
+    async def provider(self, issuer: str) -> Provider:
+        """What the provider says of itself."""
+        ...
+
+    async def verify(self, issuer: str, token: str) -> bytes:
+        """The token's payload, once a key of the issuer has signed it. `NotAuthenticated` where none has."""
+        ...
+
+    async def redeem(self, client: Client, code: str, verifier: str) -> str:
+        """The ID token for a code that a browser brought back. `NotAuthenticated` for one that is of no use."""
+        ...

@@ -27,10 +27,16 @@ async def access_store(data: Path, database: str | None) -> AsyncIterator[Access
     from api.adapters.sql_refusals import SqlRefusals  # SQLAlchemy is slow to load, and few verbs need it
     from api.adapters.sql_sessions import SqlSessions
     from api.adapters.sql_token_uses import SqlTokenUses
+    from api.adapters.sql_used_tokens import SqlUsedTokens
     from release.adapters.late_database import LateDatabase
 
     async with LateDatabase(lambda: _opening(data, database)) as opened:
-        yield Access(uses=SqlTokenUses(opened), sessions=SqlSessions(opened), refusals=SqlRefusals(opened))
+        yield Access(
+            uses=SqlTokenUses(opened),
+            sessions=SqlSessions(opened),
+            used_tokens=SqlUsedTokens(opened),
+            refusals=SqlRefusals(opened),
+        )
 
 
 def access_schema() -> "Schema":

@@ -30,6 +30,14 @@ sessions = Table(
     Column("ends_at", BigInteger, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
+# The ID tokens of pipelines that were exchanged, until they hold no more.
+used_tokens = Table(
+    "used_tokens",
+    metadata,
+    Column("name", String, primary_key=True),  # a digest of issuer and `jti`
+    Column("until", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
 # In the order of its key, so that the newest are found, and the oldest removed, by the first column.
 refusals = Table(
     "refusals",

@@ -84,6 +84,11 @@ class Caller(msgspec.Struct, frozen=True):
         if not self.grant.roles & roles:
             raise NotAllowed(f"{self.name} may not do that: it needs the role {' or '.join(sorted(roles))}")
 
+    def require_covers(self, grant: Grant) -> None:
+        """Raise `NotAllowed` where that grant lets do more than the caller's: nobody gives or takes that."""
+        if not self.grant.covers(grant):
+            raise NotAllowed(f"{self.name} may not give or take what it has not: that grant lets do more")
+
     def require_scope(self, product: str | None, tenant: str | None) -> None:
         """Raise `NotAllowed` where the caller's grant is for other products, or for another tenant.
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from api.core.access import PATTERN
+
 _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -60,6 +62,33 @@ TimeField = Annotated[
         max_length=40,
         description="A date, or a time by RFC 3339; in UTC if it names no zone",
         examples=["2026-01-31T09:00:00Z"],
+    ),
+]
+PublisherField = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{_NAME}$",
+        description="A trusted publisher's name",
+        examples=["sdk-release"],
+    ),
+]
+PersonField = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        min_length=3,
+        max_length=255,
+        description="An e-mail address, `issuer|sub` of an ID token, or `group:` and a group's name",
+        examples=["ada@example.com"],
+    ),
+]
+PatternsField = Annotated[
+    tuple[Annotated[str, Meta(pattern=f"^{PATTERN}$")], ...],
+    Meta(
+        min_length=1,
+        max_length=1000,
+        description="Products by their names, in which `*` stands for any characters",
+        examples=[["posthog-*"]],
     ),
 ]
 ReasonField = Annotated[str, Meta(max_length=500, description="Why, in one line; kept in the audit trail")]

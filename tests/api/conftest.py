@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from api.perform import Plane
 from api.ports import Access
 from headrace import wiring
 from headrace.access_wiring import access_store
@@ -28,3 +29,9 @@ async def access(data: Path) -> AsyncIterator[Access]:
     """The access database beside it."""
     async with access_store(data, None) as opened:
         yield opened
+
+
+@pytest.fixture
+def plane(control: Control, access: Access) -> Plane:
+    """What operations are performed on."""
+    return Plane(control, access)

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from api.core.access import Caller, Grant, Role
+from api.core.id_token import LEEWAY_SECONDS, IdToken
 from api.core.refusal import Refusal, Refusals, Why
 from api.core.session import Session, SessionKind
 from api.core.token import TokenId
@@ -86,6 +87,28 @@ async def test_sessions_end_when_told_and_are_forgotten_afterwards(store: Access
     await store.sessions.forget(NOW + 2)
     left = [await store.sessions.find(each.digest) for each in sessions]
     assert left == [None, None, sessions[2], None]
+
+
+def id_token(jti: str, issuer: str = "https://gitlab.com", expires: int = NOW + 300) -> IdToken:
+    return IdToken(issuer, "42", expires, jti, {})
+
+
+async def test_an_id_token_is_used_once_and_remembered_while_it_holds(store: Access) -> None:
+    async def use(number: int) -> None:
+        uses[number] = await store.used_tokens.use(id_token("1"))
+
+    uses = [False] * 5
+    async with anyio.create_task_group() as group:
+        for number in range(len(uses)):
+            group.start_soon(use, number)
+    assert sorted(uses) == [False, False, False, False, True]
+    assert await store.used_tokens.use(id_token("2", expires=NOW + 900))
+    assert await store.used_tokens.use(id_token("1", "https://gitlab.example.com"))
+    await store.used_tokens.forget(NOW + 300 + LEEWAY_SECONDS)
+    assert not await store.used_tokens.use(id_token("1"))
+    await store.used_tokens.forget(NOW + 300 + LEEWAY_SECONDS + 1)
+    assert await store.used_tokens.use(id_token("1"))
+    assert not await store.used_tokens.use(id_token("2"))
 
 
 def refusal(minute: int, caller: str = "", why: Why = Why.NOT_AUTHENTICATED) -> Refusal:

@@ -1,4 +1,4 @@
-"""When tokens were used last, sessions, and what was refused."""
+"""When tokens were used last, sessions, ID tokens that were exchanged, and what was refused."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,6 +24,12 @@ def upgrade() -> None:
         sa.Column("used_at", sa.BigInteger, nullable=False),
         sa.Column("idle_seconds", sa.BigInteger, nullable=True),
         sa.Column("ends_at", sa.BigInteger, nullable=False, index=True),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "used_tokens",
+        sa.Column("name", sa.String, primary_key=True),
+        sa.Column("until", sa.BigInteger, nullable=False, index=True),
         sqlite_with_rowid=False,
     )
     op.create_table(

@@ -1,0 +1,98 @@
+"""Who somebody is that has logged in, and which of the grants that admins have set is theirs."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from api.core.access import Grant, Role
+from api.core.id_token import IdToken
+from bundles.core.errors import Invalid, NotAllowed
+
+MAX_NAME_LENGTH = 100
+"""Of a person's name in the audit trail (`release/change.py`)."""
+MAX_KEY_LENGTH = 255
+MAX_GROUPS = 1000
+
+_EMAIL = re.compile(r"[^\s@:|~,;<>\"\\]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+_GROUP = "group:"
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who has logged in, by all the keys that a grant may be under."""
+
+    subject: str
+    """`issuer|sub`: the provider never gives it to another."""
+    email: str | None
+    """Only where the provider says that it has verified it."""
+    groups: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The person's name for the audit trail: the e-mail address, or what the provider knows them by."""
+        if self.email is not None and len(self.email) <= MAX_NAME_LENGTH:
+            return self.email
+        name = f"oidc:{self.subject.removeprefix('https://')}"
+        if len(name) <= MAX_NAME_LENGTH:
+            return name
+        return f"{name[: MAX_NAME_LENGTH - 17]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def parse_person(text: str) -> str:
+    """The key of a grant: an e-mail address in lower case, `issuer|sub`, or `group:` and a group's name."""
+    if len(text) <= MAX_KEY_LENGTH and text.isprintable():
+        if text.startswith(_GROUP) and len(text) > len(_GROUP):
+            return text
+        issuer, bar, subject = text.partition("|")
+        if bar and issuer.startswith(("https://", "http://")) and subject:
+            return text
+        if _EMAIL.fullmatch(text.lower()):
+            return text.lower()
+    raise Invalid(
+        f"{text[:100]!r} is nobody: name an e-mail address, `issuer|sub` of an ID token, or `group:` and a group"
+    )
+
+
+def person_of(token: IdToken, groups_claim: str | None) -> Person:
+    """Who the token is about. An address that the provider has not verified is anybody's."""
+    email = (token.text("email") or "").lower()
+    is_verified = token.claims.get("email_verified") is True and _EMAIL.fullmatch(email) is not None
+    said = token.claims.get(groups_claim) if groups_claim is not None else None
+    groups = said if isinstance(said, list) else []
+    return Person(
+        subject=f"{token.issuer}|{token.subject}",
+        email=email if is_verified else None,
+        groups=tuple(f"{_GROUP}{group}" for group in groups[:MAX_GROUPS] if isinstance(group, str)),
+    )
+
+
+def grant_of(person: Person, grants: Mapping[str, Grant]) -> Grant:
+    """What the person was granted: by name, first as the provider knows them, then by e-mail; else by groups.
+
+    Of several groups the roles are joined, where all of them are for the same products. Raises `NotAllowed` where
+    nothing was granted, and where the groups' grants are for different products: no one grant says that.
+    """
+    for key in (person.subject, person.email):
+        if key is not None and key in grants:
+            return grants[key]
+    granted = [grants[group] for group in person.groups if group in grants]
+    if not granted:
+        raise NotAllowed(
+            f"{person.name} was granted nothing here: an admin can, with the person {_advice(person)}"
+        )
+    first = granted[0]
+    if any((set(grant.products), grant.tenant) != (set(first.products), first.tenant) for grant in granted):
+        raise NotAllowed(
+            f"{person.name} is in several groups whose grants are for different products: an admin can grant to"
+            f" the person {_advice(person)}"
+        )
+    return Grant(
+        roles=frozenset[Role]().union(*(grant.roles for grant in granted)),
+        products=first.products,
+        tenant=first.tenant,
+    )
+
+
+def _advice(person: Person) -> str:
+    return repr(person.email or person.subject)

@@ -1,0 +1,34 @@
+"""People who log in."""
+
+from api.core.access import Grant
+from api.core.page import Page, page_of
+from api.core.people import parse_person
+from api.operations.people import ListPeople, RemovePerson, SetPerson
+from api.people import list_people, remove_person, set_person
+from api.perform import Call, handles
+from api.views.people import PersonView, view_person
+from release.core.names import parse_tenant
+
+
+@handles(SetPerson)
+async def set_one(call: Call, asked: SetPerson) -> PersonView:
+    """What the person is granted from now on."""
+    person = parse_person(asked.person)
+    tenant = None if asked.tenant is None else parse_tenant(asked.tenant)
+    grant = Grant(roles=asked.roles, products=asked.products, tenant=tenant)
+    await set_person(call.control, person, grant, call.caller, call.author(asked))
+    return view_person(person, grant)
+
+
+@handles(ListPeople)
+async def list_all(call: Call, asked: ListPeople) -> Page[PersonView]:
+    """Who may log in."""
+    people = [view_person(person, grant) for person, grant in (await list_people(call.control)).items()]
+    return page_of(people, lambda view: view.person, asked.cursor, asked.limit)
+
+
+@handles(RemovePerson)
+async def remove(call: Call, asked: RemovePerson) -> PersonView:
+    """What the person was granted."""
+    person = parse_person(asked.person)
+    return view_person(person, await remove_person(call.control, person, call.caller, call.author(asked)))

@@ -1,0 +1,42 @@
+"""Trusted publishers."""
+
+from api.core.page import Page, page_of
+from api.core.publishers import ISSUERS, Publisher
+from api.operations.publishers import ListPublishers, RemovePublisher, SetPublisher
+from api.perform import Call, handles
+from api.publishers import list_publishers, remove_publisher, set_publisher
+from api.views.publishers import PublisherView, view_publisher
+
+
+@handles(SetPublisher)
+async def set_one(call: Call, asked: SetPublisher) -> PublisherView:
+    """The publisher as it is believed from now on."""
+    publisher = Publisher(
+        service=asked.service,
+        issuer=asked.issuer or ISSUERS[asked.service],
+        repository=asked.repository,
+        repository_id=asked.repository_id,
+        owner_id=asked.owner_id,
+        workflow=asked.workflow,
+        environment=asked.environment,
+        refs=asked.refs,
+        products=asked.products,
+        roles=asked.roles,
+    )
+    await set_publisher(call.control, asked.name, publisher, call.caller, call.author(asked))
+    return view_publisher(asked.name, publisher)
+
+
+@handles(ListPublishers)
+async def list_all(call: Call, asked: ListPublishers) -> Page[PublisherView]:
+    """The publishers, by their names."""
+    publishers = await list_publishers(call.control)
+    views = [view_publisher(name, publisher) for name, publisher in publishers.items()]
+    return page_of(views, lambda view: view.name, asked.cursor, asked.limit)
+
+
+@handles(RemovePublisher)
+async def remove(call: Call, asked: RemovePublisher) -> PublisherView:
+    """What the publisher was."""
+    removed = await remove_publisher(call.control, asked.name, call.caller, call.author(asked))
+    return view_publisher(asked.name, removed)

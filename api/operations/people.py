@@ -1,0 +1,41 @@
+"""People who log in, and what each is granted (docs/login.md)."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from api.core.access import ADMINS, Role
+from api.core.fields import CursorField, LimitField, PatternsField, PersonField, TenantField
+from api.core.operation import Change, Method, Operation, route
+from api.core.page import Page
+from api.views.people import PersonView
+
+_ONE = "/people/{person}"
+
+
+@route(Method.PUT, _ONE, ADMINS)
+class SetPerson(Change[PersonView], frozen=True, kw_only=True):
+    """Grant roles to a person or a group, in the place of those they had, from their next login on.
+
+    With `tenant`, to a customer: it may ask for that tenant alone.
+    """
+
+    person: PersonField
+    roles: Annotated[frozenset[Role], Meta(min_length=1)]
+    products: PatternsField
+    tenant: TenantField | None = None
+
+
+@route(Method.GET, "/people", ADMINS)
+class ListPeople(Operation[Page[PersonView]], frozen=True, kw_only=True):
+    """Who may log in, and what each is granted."""
+
+    limit: LimitField = 100
+    cursor: CursorField = ""
+
+
+@route(Method.DELETE, _ONE, ADMINS)
+class RemovePerson(Change[PersonView], frozen=True, kw_only=True):
+    """Let a person or a group log in no more; the answer is what they were granted."""
+
+    person: PersonField
