@@ -2,54 +2,58 @@
 
 import os
 import sys
-from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_command
 
 from bundles.core.errors import Failed, HeadraceError
+from headrace import __version__
 from headrace.completion import VARIABLE, Word, learn_shells
-from headrace.logs import configure_logs
+from headrace.exits import Exit, exit_with
+from headrace.late import absent_is_false, load_verb
 from headrace.streams import drop_output, prepare_streams
-from headrace.terminal import Exit, exit_with
 
-# In the order of the help. Each is a module of `headrace.verbs`, which has its Typer as `app`.
-VERBS = (
-    "publish",
-    "publish-batch",
-    "verify",
-    "diff",
-    "provenance",
-    "keys",
-    "builders",
-    "rollout",
-    "rollback",
-    "smoke",
-    "pin",
-    "block",
-    "policy",
-    "tenant",
-    "plan",
-    "retire",
-    "why",
-    "who",
-    "history",
-    "events",
-    "errors",
-    "audit",
-    "backup",
-    "restore",
-    "serve",
-    "collect",
-    "export-static",
-    "controller",
-    "notify",
-    "doctor",
-    "completion",
-    "demo",
-)
+# In the order of the help, which is made of this alone: each with the first sentence of its own help.
+# Each is a module of `headrace.verbs`, which has its Typer as `app`.
+VERBS = {
+    "publish": "Make an immutable, signed, compressed build.",
+    "publish-batch": "Publish many small builds in one run, such as tenants' content; one fault does not stop the "
+    "others.",
+    "verify": "Re-read every byte of a product's builds, and name each damaged file or attestation (exit code 1).",
+    "diff": "Say how much each file grew from build A to build B, in raw, br and delta bytes.",
+    "provenance": "Say how a build was made, and who attests that.",
+    "keys": "The keys that sign builds and snapshots.",
+    "builders": "The builders whose attestations of builds are believed.",
+    "rollout": "Move a build to tenants, stage by stage.",
+    "rollback": "Flip a channel back to an earlier stable build, in one revision and without stages.",
+    "smoke": "Tests that a candidate must pass before it leaves staging.",
+    "pin": "Hold a tenant at the build it has tested.",
+    "block": "Keep a build from everyone, pinned or not.",
+    "policy": "The vendor's rules for rollouts, freezes, pins, approvals and checks.",
+    "tenant": "What is known of tenants, for rollouts to go by.",
+    "plan": "Say which tenants a change would move, by count and by name, without making it.",
+    "retire": "Retire old builds that nobody needs, and remove blobs that no build needs; without --apply, only "
+    "show it.",
+    "why": "Say which build a tenant gets, which rule chose it, and what would change that, and when.",
+    "who": "List who is left on a build, of the tenants that are known.",
+    "history": "List a product's changes, the newest last: who made them, when and why.",
+    "events": "Print each change on a line, the oldest first; with --json each line is a JSON document.",
+    "errors": "Show a build's errors in groups, each with a stack in the sources by the source maps published "
+    "with it.",
+    "audit": "Who changed what, when and why.",
+    "backup": "Write all that the control database holds into a sealed file, at one moment, while others go on.",
+    "restore": "Put a backup into the control database, of either kind: all of it, verified, or nothing.",
+    "serve": "Run the origin.",
+    "collect": "Collect beacons: what SDKs report of how they went.",
+    "export-static": "Write what the origin would answer as files and a list of headers, for S3 to fail over to.",
+    "controller": "Run the release controller, which does by itself what is due.",
+    "notify": "Who is told of what happens (docs/notifications.md).",
+    "doctor": "Check a set-up, and say how to mend it: keys, clock, store, databases, snapshot, policy, origin "
+    "and edge.",
+    "completion": "Print the script that has a shell complete verbs and options at TAB.",
+    "demo": "Show the main job on real SDK builds, in a folder of its own that is removed afterwards.",
+}
 
 
 class _Verbs(TyperGroup):
@@ -63,11 +67,15 @@ class _Verbs(TyperGroup):
         return list(VERBS)
 
     def get_command(self, _: Any, name: str) -> Any:
-        if name not in VERBS:
-            return None
-        command = get_command(import_module(f"headrace.verbs.{name.replace('-', '_')}").app)
-        command.name = name
-        return command
+        return load_verb(name) if name in VERBS else None
+
+    def get_help_option(self, context: Any) -> Any:
+        return absent_is_false(super().get_help_option(context))
+
+    def format_commands(self, _: Any, formatter: Any) -> None:
+        """The verbs by their table: the help waits for none to be loaded."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
 
     def shell_complete(self, context: Any, incomplete: str) -> Any:
         """The verbs by name alone: who presses TAB does not wait until all are loaded."""
@@ -83,18 +91,28 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,  # `headrace completion`: Typer's own would write into its user's files
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help is plain text: what rich draws it with takes as long to load as all else
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     pass
 
 
 def main() -> None:
     """The console script."""
     prepare_streams()
-    configure_logs()
     if VARIABLE in os.environ:
         learn_shells()
     try:

@@ -20,8 +20,9 @@ from bundles.core.errors import Refused
 from bundles.core.names import Product, parse_product
 from bundles.core.version import Version, parse_version
 from headrace.channel_text import draw_channel
+from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, ChannelName, Data, Database, ProductName
-from headrace.terminal import Exit, tell
+from headrace.terminal import tell
 from headrace.verbs.changes import with_control
 from release.change import Control
 from release.core.names import STABLE, Channel, parse_channel

@@ -9,9 +9,9 @@ import anyio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from headrace.doctor.finding import Finding, failed, ok, skipped, warning
+from headrace.doctor.finding import Finding, Role, failed, ok, skipped, warning
 from headrace.doctor.policy import has_gate
-from headrace.doctor.setup import BUSY_SECONDS, Role, Setup
+from headrace.doctor.setup import BUSY_SECONDS, Setup
 from headrace.doctor.snapshot import read_root
 from headrace.health_wiring import health_schema
 from release.adapters.sql_ledger import SqlLedger

@@ -1,8 +1,15 @@
-"""What a check has found."""
+"""What a check has found, on which machine."""
 
 from enum import StrEnum
 
 import msgspec
+
+
+class Role(StrEnum):
+    """What a machine does: it changes things, or has an origin that only reads."""
+
+    CONTROL = "control"
+    ORIGIN = "origin"
 
 
 class State(StrEnum):

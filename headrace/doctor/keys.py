@@ -1,8 +1,8 @@
 """The keys: who signs here, and whom this machine believes."""
 
 from headrace import wiring
-from headrace.doctor.finding import Finding, failed, ok, skipped, warning
-from headrace.doctor.setup import Role, Setup
+from headrace.doctor.finding import Finding, Role, failed, ok, skipped, warning
+from headrace.doctor.setup import Setup
 
 SIGNING, TRUSTED = "signing key", "trusted keys"
 _BRING = "`headrace keys trust` the publisher's public key here, or publish a first build"

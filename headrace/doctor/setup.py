@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import msgspec
 
 from bundles.core.errors import HeadraceError
 from headrace import wiring
+from headrace.doctor.finding import Role
 from headrace.health_wiring import health_schema
 
 if TYPE_CHECKING:
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 3.0
 """How long a look waits for another writer of a database."""
-
-
-class Role(StrEnum):
-    """What a machine does: it changes things, or has an origin that only reads."""
-
-    CONTROL = "control"
-    ORIGIN = "origin"
 
 
 class Setup(msgspec.Struct, frozen=True):

@@ -5,8 +5,8 @@ from datetime import timedelta
 import anyio
 
 from headrace import wiring
-from headrace.doctor.finding import Finding, failed, ok, skipped, warning
-from headrace.doctor.setup import Role, Setup
+from headrace.doctor.finding import Finding, Role, failed, ok, skipped, warning
+from headrace.doctor.setup import Setup
 from release.core.snapshot import VALID_SECONDS, Root, open_root
 from release.snapshot import read_table
 

@@ -9,8 +9,8 @@ from rich.filesize import decimal
 
 from bundles.adapters.disk_rights import lacking_disk_rights
 from headrace import wiring
-from headrace.doctor.finding import Finding, failed, ok, warning
-from headrace.doctor.setup import Role, Setup
+from headrace.doctor.finding import Finding, Role, failed, ok, warning
+from headrace.doctor.setup import Setup
 
 RIGHTS, SPACE = "store", "disk space"
 _LEAST_BYTES, _LOW_BYTES = 100_000_000, 1_000_000_000

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from bundles.core.errors import Failed
 from headrace import wiring
+from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
-from headrace.terminal import Exit, show
+from headrace.terminal import show
 from release.core.audit import MAX_FAULTS, Row
 from release.trail import Verdict, read_trail, verify_trail
 

@@ -1,32 +1,16 @@
 """`headrace doctor`."""
 
-import time
-from functools import partial
-from pathlib import Path
 from typing import Annotated
 
-import anyio
 import msgspec
 import typer
 from rich.console import Console
 
-from bundles.core.errors import Failed
-from headrace import wiring
-from headrace.doctor.clock import check_clock
-from headrace.doctor.databases import check_control_database, check_health_database
-from headrace.doctor.finding import Finding, State
-from headrace.doctor.keys import check_signing_key, check_trusted_keys
-from headrace.doctor.policy import check_policy
-from headrace.doctor.run import Check, run_checks
-from headrace.doctor.served import EDGE_REMEDY, ORIGIN_REMEDY, check_ready, check_served
-from headrace.doctor.setup import Role, Setup, role_of
-from headrace.doctor.snapshot import check_snapshot
-from headrace.doctor.store import check_disk_space, check_store
-from headrace.doctor.web import parse_place
-from headrace.health_wiring import check_health_database as check_health_url
+from headrace.doctor import examine
+from headrace.doctor.finding import Finding, Role, State
+from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, EdgeSecretsFile, HealthDatabase, example
-from headrace.terminal import Exit, plain, show
-from origin.core.edge_secret import parse_secrets
+from headrace.terminal import plain, show
 
 app = typer.Typer(add_completion=False)
 
@@ -66,46 +50,11 @@ def doctor(
 
     Nothing is changed. Exit code 1 where something has failed; warnings leave it at 0.
     """
-    wiring.check_database(database)
-    check_health_url(health_database)
-    setup = Setup(data, database, health_database, role or role_of(data), int(time.time()))
-    secret = None if edge_secrets is None else _secret_in(edge_secrets)
-    places = [(parse_place("origin", origin, secret), ORIGIN_REMEDY)] if origin else []
-    places += [(parse_place("edge", edge), EDGE_REMEDY)] if edge else []
-    checks = _checks(setup)
-    if probes:
-        checks.append(("origin: ready", partial(check_ready, parse_place("origin: ready", probes))))
-    for place, remedy in places:
-        look = partial(check_served, setup, place, remedy, keys_dictionaries=edge_keys_dictionaries)
-        checks.append((place.name, look))
-    findings = anyio.run(run_checks, checks)
+    asked = examine.Asked(origin, probes, edge, edge_secrets, edge_keys_dictionaries)
+    setup, findings = examine.examine(data, database, health_database, role, asked)
     report = Report(all(each.state is not State.FAILED for each in findings), setup.role, findings)
     show(report, as_json, lambda console: _draw(console, report))
     raise typer.Exit(Exit.OK if report.healthy else Exit.FAILED)
-
-
-def _checks(setup: Setup) -> list[Check]:
-    """Those of this machine's own parts."""
-    named = {
-        "signing key": check_signing_key,
-        "trusted keys": check_trusted_keys,
-        "clock": check_clock,
-        "store": check_store,
-        "disk space": check_disk_space,
-        "control database": check_control_database,
-        "health database": check_health_database,
-        "snapshot": check_snapshot,
-        "policy": check_policy,
-    }
-    return [(name, partial(check, setup)) for name, check in named.items()]
-
-
-def _secret_in(file: Path) -> str:
-    """The newest of the edge's secrets, which its origin takes."""
-    try:
-        return parse_secrets(file.read_bytes())[-1].decode("ascii")
-    except OSError as error:
-        raise Failed(f"can't read the edge's secrets in {file}: {error.strerror}") from None
 
 
 def _draw(console: Console, report: Report) -> None:

@@ -19,6 +19,7 @@ from bundles.cores import Cores
 from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
 from headrace import wiring
+from headrace.exits import Exit
 from headrace.held import Held
 from headrace.options import (
     DEFAULT_DATA,
@@ -42,7 +43,7 @@ from headrace.provenance_options import (
     SbomOption,
 )
 from headrace.publish_rules import Rules, parse_rules
-from headrace.terminal import Exit, progress, show, tell
+from headrace.terminal import progress, show, tell
 from release.core.names import STABLE, Channel, parse_channel
 
 app = typer.Typer(add_completion=False)

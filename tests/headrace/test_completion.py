@@ -58,20 +58,6 @@ def test_other_shells_complete_by_their_scripts_protocol(tmp_path: Path, shell: 
     assert "clear" not in result.stdout
 
 
-def test_a_completion_of_verbs_loads_none_of_them() -> None:
-    asked = {"_HEADRACE_COMPLETE": "complete_bash", "COMP_WORDS": "headrace ", "COMP_CWORD": "1"}
-    result = subprocess.run(
-        [HEADRACE.with_name("python"), "-X", "importtime", HEADRACE],
-        env={**os.environ, **asked},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.split() == list(VERBS)
-    assert "headrace.verbs" not in result.stderr
-    assert "sqlalchemy" not in result.stderr
-
-
 def test_the_script_as_json_and_a_shell_that_is_none(tmp_path: Path) -> None:
     assert succeed(tmp_path, "completion", "bash")["shell"] == "bash"
     refused = run(tmp_path, "completion", "tcsh")
