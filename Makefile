@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header pyproject.toml
 
-.PHONY: demo test nightly bench format lock clean system-packages
+.PHONY: demo test nightly bench docs format lock clean system-packages
 
 demo: $(VENV)/.ready
 	$(BIN)/headrace demo
@@ -55,6 +55,10 @@ system-packages:
 bench: $(VENV)/.ready-dev
 	$(INSTALL) --require-hashes -r requirements-bench.lock
 	$(BIN)/python -m benchmarks.serving
+
+# The help of every verb, as pages: run it after a change to a verb's options or docstring.
+docs: $(VENV)/.ready
+	$(BIN)/python -m headrace.help_pages docs/cli
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .

@@ -139,5 +139,5 @@ def parse_build(text: str) -> tuple[Product, Version]:
 
 
 def example(*lines: str) -> str:
-    """The examples at the end of a verb's help."""
-    return "Example: " + "  ".join(lines)
+    """The examples at the end of a verb's help, each on a line that is not broken, so that it can be copied."""
+    return "\n".join(["\b", "Example:", *(f"  {line}" for line in lines)])

@@ -17,55 +17,6 @@ from headrace.cli import app
 from tests.support.cli import HEADRACE, environment, fail, publish, release, run, succeed, write_build
 from tests.support.processes import controller
 
-VERBS = [
-    ["publish"],
-    ["verify"],
-    ["keys", "list"],
-    ["keys", "rotate"],
-    ["keys", "trust"],
-    ["keys", "distrust"],
-    ["rollout", "start"],
-    ["rollout", "status"],
-    ["rollout", "promote"],
-    ["rollout", "approve"],
-    ["rollout", "pause"],
-    ["rollout", "resume"],
-    ["rollout", "abort"],
-    ["rollback"],
-    ["smoke", "run"],
-    ["smoke", "show"],
-    ["pin", "set"],
-    ["pin", "list"],
-    ["pin", "clear"],
-    ["block", "set"],
-    ["block", "list"],
-    ["block", "clear"],
-    ["policy", "apply"],
-    ["policy", "show"],
-    ["tenant", "set"],
-    ["tenant", "import"],
-    ["tenant", "list"],
-    ["tenant", "clear"],
-    ["plan"],
-    ["retire"],
-    ["why"],
-    ["who"],
-    ["history"],
-    ["events"],
-    ["errors"],
-    ["audit", "verify"],
-    ["audit", "export"],
-    ["backup"],
-    ["restore"],
-    ["serve"],
-    ["controller"],
-    ["notify", "test"],
-    ["notify", "list"],
-    ["completion"],
-    ["doctor"],
-    ["demo"],
-]
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
@@ -99,14 +50,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Every file that holds state; SQLite's own journals come and go."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("control.db-"))
     return {str(path): path.read_bytes() for path in files}
-
-
-@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_the_help_of_every_verb_has_an_example_of_it(verb: list[str], tmp_path: Path) -> None:
-    result = run(tmp_path / "data", *verb, "--help")
-    assert result.returncode == 0
-    assert f"Example: headrace {' '.join(verb)}" in " ".join(result.stdout.split())
-    assert not (tmp_path / "data").exists()
 
 
 def test_the_walk_of_a_release(data: Path, tmp_path: Path) -> None:

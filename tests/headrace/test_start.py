@@ -86,5 +86,8 @@ def test_help_fits_the_terminal_and_cuts_nothing_off(
     tmp_path: Path, arguments: tuple[str, ...], columns: int
 ) -> None:
     shown = run_in_terminal(tmp_path, *arguments, "--help", columns=columns)
-    assert max(len(line) for line in shown.splitlines() if " " in line.strip()) <= columns
+    lines = [
+        line for line in shown.splitlines() if not line.startswith("    headrace ")
+    ]  # examples are not broken
+    assert max(len(line) for line in lines if " " in line.strip()) <= columns
     assert "..." not in shown.replace("[ARGS]...", "")
