@@ -1,21 +1,19 @@
 """Tokens: create, list, revoke and rotate them. They are in the ledger, and in no snapshot that origins read."""
 
-import secrets
 from collections.abc import Mapping
 
 import msgspec
 
+from api.chance import new_secret
 from api.core.access import Caller, Grant
 from api.core.token import (
     DAY,
-    ENTROPY_BYTES,
     LONGEST_OVERLAP_SECONDS,
     Prefix,
     Token,
     TokenId,
     digest_of_secret,
     id_of,
-    make_secret,
 )
 from bundles.core.errors import Invalid, NotAllowed, NotFound, Refused
 from release.change import Author, Begin, Control, Subject
@@ -129,7 +127,7 @@ async def list_tokens(control: Control) -> Mapping[TokenId, Token]:
 
 
 def _issue(control: Control, name: str, grant: Grant, lifetime_seconds: int, author: Author) -> Issued:
-    secret = make_secret(Prefix.TOKEN, secrets.token_bytes(ENTROPY_BYTES))
+    secret = new_secret(Prefix.TOKEN)
     digest, now = digest_of_secret(secret), control.clock.now()
     token = Token(
         digest=digest,

@@ -7,6 +7,8 @@ import msgspec
 from bundles.core.errors import HeadraceError
 
 UNKNOWN = "unknown"
+MOST_ADDRESSES = 4_096
+"""So many addresses are counted apart in a minute: whoever has more of them must not fill the memory."""
 
 
 class TooMany(HeadraceError):

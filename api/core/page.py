@@ -25,17 +25,19 @@ def page_of(items: Sequence[T], key: Callable[[T], str], cursor: str, limit: int
     A cursor is the last key of the page before, so what is added or removed meanwhile moves no other item.
     Raises `Invalid` for a cursor that no page had.
     """
-    after = _open(cursor)
+    after = open_cursor(cursor)
     rest = [item for item in sorted(items, key=key) if not after or key(item) > after]
     shown = tuple(rest[:limit])
-    return Page(shown, _seal(key(shown[-1])) if len(rest) > limit else None)
+    return Page(shown, seal_cursor(key(shown[-1])) if len(rest) > limit else None)
 
 
-def _seal(key: str) -> str:
+def seal_cursor(key: str) -> str:
+    """The cursor of the page after the item with this key."""
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
-def _open(cursor: str) -> str:
+def open_cursor(cursor: str) -> str:
+    """The key that a cursor is of; "" for the first page. Raises `Invalid` for a cursor that no page had."""
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, ValueError):

@@ -17,6 +17,8 @@ GENESIS = "0" * 64
 MAX_FAULTS = 100
 CONTROLLER = "controller"
 """The actor of what the controller does by itself."""
+LEAK_REPORT = "leak-report"
+"""The actor of what is done because somebody reported a token that they had found."""
 GLASS_BROKEN = "break-glass: "
 """What the reason begins with where the glass was broken."""
 

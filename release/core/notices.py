@@ -6,7 +6,7 @@ import msgspec
 
 from bundles.core.names import Product
 from bundles.core.version import Version
-from release.core.audit import CONTROLLER, GLASS_BROKEN, Documents, Entry, document_at
+from release.core.audit import CONTROLLER, GLASS_BROKEN, LEAK_REPORT, Documents, Entry, document_at
 from release.core.names import Channel
 from release.core.routing import ChannelState
 
@@ -44,8 +44,12 @@ class NoticeKind(StrEnum):
     BLOCKED = "build-blocked"
     UNBLOCKED = "build-unblocked"
     POLICY_APPLIED = "policy-applied"
+    TOKEN_REVOKED = "token-revoked"  # noqa: S105 - no secret
     UNTOLD = "changes-untold"
     TRIAL = "trial"
+
+
+_OF_NO_PRODUCT = {NoticeKind.POLICY_APPLIED, NoticeKind.TOKEN_REVOKED}
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +112,7 @@ def notice_of(entry: Entry, entry_hash: str) -> Notice | None:
         at=entry.at,
         actor=one_line(entry.actor),
         reason=one_line(entry.reason),
-        product=None if news.kind is NoticeKind.POLICY_APPLIED else Product(entry.product),
+        product=None if news.kind in _OF_NO_PRODUCT else Product(entry.product),
         channel=news.channel,
         build=news.build,
         stage=news.stage,
@@ -165,6 +169,8 @@ def _news_of(entry: Entry) -> _News | None:
             return _News(NoticeKind.POLICY_APPLIED, Severity.INFO, "a policy was put in force", "policy")
         case "smoke":
             return _of_smoke_test(entry)
+        case "token-revoke":
+            return _of_token(entry)
         case _:
             return _of_channel(entry)
 
@@ -173,6 +179,13 @@ def _of_build(entry: Entry, kind: NoticeKind, severity: Severity, words: str) ->
     ends = kind is NoticeKind.UNBLOCKED
     place = f"block/{entry.product}/{entry.subject}"
     return _News(kind, severity, words, place, build=Version(entry.subject), ends=ends)
+
+
+def _of_token(entry: Entry) -> _News:
+    """A token that was found where others can read it may have been used: who is on call looks at what it did."""
+    severity = Severity.CRITICAL if entry.actor == LEAK_REPORT else Severity.WARNING
+    name, _, token_id = entry.subject.rpartition("/")
+    return _News(NoticeKind.TOKEN_REVOKED, severity, f"the token {name} was revoked", f"token/{token_id}")
 
 
 def _of_smoke_test(entry: Entry) -> _News | None:

@@ -1,0 +1,70 @@
+"""Tokens."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from api.core.access import ADMINS, PATTERN, Role
+from api.core.fields import CursorField, LimitField, TenantField
+from api.core.operation import Change, Method, Operation, route
+from api.core.page import Page
+from api.views.token import IssuedTokenView, TokenView
+
+_TOKEN = "/tokens/{token}"  # noqa: S105 - no secret
+
+_Id = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", description="A token's id", examples=["0123456789abcdef"])]
+_Name = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$",
+        description="What people call the token",
+        examples=["release-pipeline"],
+    ),
+]
+_Roles = Annotated[tuple[Role, ...], Meta(min_length=1, max_length=len(Role))]
+_Products = Annotated[
+    tuple[Annotated[str, Meta(pattern=f"^{PATTERN}$", examples=["posthog-*"])], ...],
+    Meta(min_length=1, max_length=100, description="Products; * stands for any characters"),
+]
+_Duration = Annotated[str, Meta(pattern="^[0-9]{1,7}[smhd]$", examples=["90d"])]
+
+
+@route(Method.GET, "/tokens", ADMINS)
+class ListTokens(Operation[Page[TokenView]], frozen=True, kw_only=True):
+    """The tokens there are, by name, with those that have ended in the last month."""
+
+    limit: LimitField = 100
+    cursor: CursorField = ""
+
+
+@route(Method.POST, "/tokens", ADMINS, status=201)
+class CreateToken(Change[IssuedTokenView], frozen=True, kw_only=True):
+    """Make a token. Its secret is in this answer, and nowhere else.
+
+    It lets nobody do more than its maker may. A customer's has a tenant.
+    """
+
+    name: _Name
+    roles: _Roles
+    products: _Products = ("*",)
+    tenant: TenantField | None = None
+    expires: _Duration = "90d"
+
+
+@route(Method.DELETE, _TOKEN, ADMINS)
+class RevokeToken(Change[TokenView], frozen=True, kw_only=True):
+    """Take a token away, from now on."""
+
+    token: _Id
+
+
+@route(Method.POST, f"{_TOKEN}/rotate", ADMINS, status=201)
+class RotateToken(Change[IssuedTokenView], frozen=True, kw_only=True):
+    """Make a token in the place of one that goes on for the overlap, so that its users have the time to change.
+
+    Unless told otherwise the new one is valid for as long as the old one was.
+    """
+
+    token: _Id
+    overlap: _Duration = "1d"
+    expires: _Duration | None = None
