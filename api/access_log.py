@@ -10,7 +10,7 @@ import structlog
 
 from api.authenticate import Known
 from api.core.limits import address_key
-from api.core.refusal import KEPT_SECONDS, OTHERS, Refusal, Refusals, Why
+from api.core.refusal import KEPT_SECONDS, OTHERS, Refusal, Refusals
 from api.core.token import LONGEST_SECONDS, TokenId
 from api.ports import Access
 from bundles.core.digest import Digest
@@ -53,7 +53,7 @@ class AccessLog:
         else:
             self._sessions[Digest(known.by)] = now
 
-    def refused(self, why: Why, *, address: str, caller: str = "", operation: str = "") -> None:
+    def refused(self, why: str, *, address: str, caller: str = "", operation: str = "") -> None:
         """Count a refusal: of which caller, "" where nobody is known, and of which operation, "" for none."""
         refusal = Refusal(self._clock.now() // 60, caller, address_key(address), operation, why)
         if refusal.minute != self._minute:

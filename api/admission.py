@@ -67,7 +67,7 @@ class Admission:
 
     def _bounded(self, key: str) -> str:
         """The address or, once there have been very many in this minute, what all further ones are counted by."""
-        minute = int(time.time() // 60)
+        minute = self._plane.control.clock.now() // 60
         if minute != self._minute:
             self._minute, self._addresses = minute, set()
         if key not in self._addresses and len(self._addresses) >= MOST_ADDRESSES:

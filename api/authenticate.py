@@ -35,7 +35,7 @@ class Known(msgspec.Struct, frozen=True):
     def counted_as(self) -> str:
         """What its requests are counted by: a token by itself, all sessions of a caller together.
 
-        Who has logged in may begin as many sessions as it likes; of two tokens of a name one may be in other hands.
+        Who has logged in may begin any number of sessions; of two tokens of a name one may be in other hands.
         """
         return self.by if self.session is None else self.caller.name
 

@@ -53,9 +53,7 @@ async def _revoke(plane: Plane, digest: Digest, leak: Leak) -> None:
         token = await reading.document(TOKENS, token_id)
     if token is None or not hmac.compare_digest(token.digest, digest):
         return
-    author = Author(
-        LEAK_REPORT, one_line(f"found at {leak.url or 'a place that was not told'}", MAX_REASON_LENGTH)
-    )
+    reason = one_line(f"found at {leak.url or 'a place that was not told'}", MAX_REASON_LENGTH)
     try:
         await revoke_token(plane.control, token_id, _REPORTER, Author(LEAK_REPORT, reason))
     except NotFound:

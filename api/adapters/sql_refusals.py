@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import delete, select, tuple_
 
 from api.adapters.schema import refusals
-from api.core.refusal import Refusal, Refusals, Why
+from api.core.refusal import Refusal, Refusals
 from bundles.adapters.database import Database, upsert
 
 _KEY = tuple(refusals.primary_key.columns)
@@ -40,10 +40,7 @@ class SqlRefusals:
             query = query.where(tuple_(*_KEY) < tuple_(*msgspec.to_builtins(before).values()))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [
-            Refusals(Refusal(minute, caller, address, operation, Why(why)), count)
-            for minute, caller, address, operation, why, count in rows
-        ]
+        return [Refusals(Refusal(*key), count) for *key, count in rows]
 
     async def forget(self, before: int) -> None:
         """Forget what was refused before this time."""

@@ -14,7 +14,7 @@ MOST_ADDRESSES = 4_096
 class TooMany(HeadraceError):
     """Who asks has asked too often. `retry_after` is in how many whole seconds it may ask again."""
 
-    def __init__(self, message: str, retry_after: int) -> None:
+    def __init__(self, message: str, retry_after: int = 60) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 

@@ -1,0 +1,42 @@
+"""The gate of the HTTP API: who asks, by what the request has in its header."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+
+from api.access_log import AccessLog
+from api.admission import Admission, Asking
+from api.authenticate import Credential
+from api.core.access import Caller
+from api.core.problems import kind_of
+from api.core.session import COOKIE, CSRF_HEADER
+from bundles.core.errors import HeadraceError
+
+
+class AccessGate:
+    """Lets callers in within their limits, and counts what they are refused."""
+
+    def __init__(self, admission: Admission, log: AccessLog) -> None:
+        self._admission = admission
+        self._log = log
+
+    async def admit(self, request: Request, *, changes: bool) -> Caller:
+        """Who asks. Raises `NotAuthenticated`, `NotAllowed` for a forged change, and `TooMany`."""
+        asking = Asking(
+            credential=Credential(request.headers.get("authorization"), request.cookies.get(COOKIE)),
+            address=_address(request),
+            is_change=changes,
+            csrf=request.headers.get(CSRF_HEADER),
+        )
+        return (await self._admission.admit(asking)).caller
+
+    def note_refusal(self, request: Request, caller: Caller | None, operation: str, fault: HeadraceError) -> None:
+        """Count what was refused; what only failed is no refusal."""
+        kind = kind_of(fault)
+        if kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            name = "" if caller is None else caller.name
+            self._log.refused(kind.name, address=_address(request), caller=name, operation=operation)
+
+
+def _address(request: Request) -> str:
+    return "" if request.client is None else request.client.host
