@@ -9,6 +9,7 @@ import msgspec
 from api.core.access import Caller
 from api.core.operation import Change, Operation, Terms, route_of
 from api.ports import Access
+from api.sources import OpenedSources, Sources
 from release.change import Author, Control
 
 A = TypeVar("A")
@@ -16,10 +17,14 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
 class Plane(msgspec.Struct, frozen=True):
-    """The real parts that operations are performed on."""
+    """The real parts that operations are performed on.
+
+    Where no sources are named, what is read is the control plane's.
+    """
 
     control: Control
     access: Access
+    sources: Sources | None = None
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -39,7 +44,15 @@ class Call(msgspec.Struct, frozen=True):
         return Author(self.caller.name, change.reason, self.terms.expected_revision, breaks_glass, self.terms.key)
 
 
+class Look(msgspec.Struct, frozen=True):
+    """A reading operation's surroundings: what it reads, and for whom."""
+
+    sources: Sources
+    caller: Caller
+
+
 _handlers: dict[type[Operation[Any]], Callable[[Call, Any], Awaitable[Any]]] = {}
+_readers: dict[type[Operation[Any]], Callable[[Look, Any], Awaitable[Any]]] = {}
 
 
 def handles(operation: type[Operation[Any]]) -> Callable[[F], F]:
@@ -55,17 +68,45 @@ def handles(operation: type[Operation[Any]]) -> Callable[[F], F]:
     return declare
 
 
+def reads(operation: type[Operation[Any]]) -> Callable[[F], F]:
+    """Says of a function `(Look, operation) -> answer` that it performs this operation, which changes nothing."""
+
+    def declare(reader: F) -> F:
+        _readers[operation] = reader
+        return reader
+
+    return declare
+
+
+def only_reads(operation: type[Operation[Any]]) -> bool:
+    """True for an operation that needs no more than sources: no control plane, and no key that signs."""
+    _load(operation)
+    return operation in _readers
+
+
 async def perform(plane: Plane, caller: Caller, asked: Operation[A], terms: Terms) -> A:
     """The operation's answer.
 
     Raises `NotAllowed`, what its use case raises, and `Previewed` for a change that was only tried.
     """
+    if only_reads(type(asked)):
+        return await look(plane.sources or OpenedSources(plane.control), caller, asked)
+    _require_right(caller, asked)
+    return cast("A", await _handlers[type(asked)](Call(plane, caller, terms), asked))
+
+
+async def look(sources: Sources, caller: Caller, asked: Operation[A]) -> A:
+    """The answer of an operation that only reads. Raises as `perform` does."""
+    _require_right(caller, asked)
+    _load(type(asked))
+    return cast("A", await _readers[type(asked)](Look(sources, caller), asked))
+
+
+def _require_right(caller: Caller, asked: Operation[Any]) -> None:
     caller.require_role(route_of(type(asked)).roles)
     caller.require_scope(getattr(asked, "product", None), getattr(asked, "tenant", None))
-    return cast("A", await _handler(type(asked))(Call(plane, caller, terms), asked))
 
 
-def _handler(operation: type[Operation[Any]]) -> Callable[[Call, Any], Awaitable[Any]]:
-    if operation not in _handlers:  # to load all of them takes longer than most take to answer
+def _load(operation: type[Operation[Any]]) -> None:
+    if operation not in _handlers and operation not in _readers:  # to load all takes longer than to answer
         import_module(operation.__module__.replace(".operations.", ".handlers."))
-    return _handlers[operation]

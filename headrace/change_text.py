@@ -1,7 +1,7 @@
 """A change as a person reads it: the cells of a line of text."""
 
+from api.core.plain import plain
 from api.views.change import ChangeView
-from headrace.terminal import plain
 
 
 def cells_of(view: ChangeView, what: str) -> list[str]:

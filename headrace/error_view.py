@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from rich.console import Console
 
+from api.core.plain import plain
 from api.times import format_time
 from beacons.core.beacon import Frame
 from beacons.core.groups import ErrorGroup
 from beacons.core.sources import Place, Unknown
-from headrace.terminal import plain
 
 
 class PlaceView(msgspec.Struct, frozen=True):

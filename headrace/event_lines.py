@@ -2,69 +2,43 @@
 
 import select
 import sys
-from pathlib import Path
+from contextlib import aclosing
 
-import anyio
-import msgspec
-import structlog
-
-from api.views.change import ChangeView, view_change
-from bundles.core.names import Product
+from api import feed
+from api.core.fields import MOST_ITEMS
+from api.operations.changes import ListChanges, Order
+from api.views.change import EventView
+from bundles.core.names import parse_product
 from headrace import wiring
 from headrace.change_text import cells_of
 from headrace.terminal import tell
-from release.core.audit import Entry, Row
-from release.core.notices import Severity, notice_of
-from release.ports import Unanswered
-from release.trail import TrailReader
-
-_POLL_SECONDS = 1.0
-_log = structlog.get_logger()
+from headrace.verbs.changes import Asking, items_of, local_caller, sending
+from release.core.notices import Severity
 
 
-class EventView(ChangeView, frozen=True, kw_only=True):
-    """A change, with the severity of the notice of it; null where nobody need be told."""
-
-    severity: Severity | None
-
-
-async def print_events(
-    data: Path, database: str | None, wanted: Product | None, since: int, follow: bool, as_json: bool
-) -> None:
+async def print_events(product: str | None, since: int, asking: Asking, follow: bool, as_json: bool) -> None:
     """Print the changes after a revision, and with `follow` each later one, until nobody reads them."""
-    async with wiring.ledger(data, database) as ledger:
-        reader = _PatientReader(TrailReader(ledger, since)) if follow else TrailReader(ledger, since)
-        while _has_reader():
-            found = await reader.read_on()
-            for row, entry in found:
-                if wanted in (None, entry.product):
-                    _tell(row, entry, as_json)
-            if not found:
-                if not follow:
-                    return
-                await anyio.sleep(_POLL_SECONDS)
+    await (_follow if follow else _print)(product, since, asking, as_json)
 
 
-class _PatientReader:
-    """A reader that finds nothing new while the database is away, and says so once."""
+async def _print(product: str | None, since: int, asking: Asking, as_json: bool) -> None:
+    asked = ListChanges(product=product, after=since, order=Order.OLDEST, limit=MOST_ITEMS)
+    async with sending(ListChanges, asking) as ask, aclosing(items_of(ask, asked)) as views:
+        async for view in views:
+            _tell(view.event, as_json)
 
-    def __init__(self, reader: TrailReader) -> None:
-        self._reader = reader
-        self._is_away = False
 
-    async def read_on(self) -> list[tuple[Row, Entry]]:
-        """As `TrailReader.read_on`."""
-        try:
-            found = await self._reader.read_on()
-        except Unanswered as error:
-            if not self._is_away:
-                _log.warning("waiting for the control database", why=str(error))
-            self._is_away = True
-            return []
-        if self._is_away:
-            _log.info("the control database is back")
-        self._is_away = False
-        return found
+async def _follow(product: str | None, since: int, asking: Asking, as_json: bool) -> None:
+    wanted = None if product is None else parse_product(product)
+    async with (
+        wiring.ledger(asking.data, asking.database) as ledger,
+        aclosing(feed.follow(ledger, wanted, since, local_caller(asking.actor).grant)) as views,
+    ):
+        async for view in views:
+            if view is not None:
+                _tell(view, as_json)
+            elif not _has_reader():
+                return
 
 
 def _has_reader() -> bool:
@@ -74,10 +48,7 @@ def _has_reader() -> bool:
     return not poll.poll(0)
 
 
-def _tell(row: Row, entry: Entry, as_json: bool) -> None:
-    notice = notice_of(entry, row.hash)
-    change = msgspec.structs.asdict(view_change(entry))
-    view = EventView(**change, severity=None if notice is None else notice.severity)
+def _tell(view: EventView, as_json: bool) -> None:
     if as_json:
         tell(view)
         return

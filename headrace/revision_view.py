@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from rich.console import Console
 
+from api.core.plain import plain
 from api.times import format_time
-from headrace.terminal import plain
 from release.core.codec import decode_document, encode_document
 from release.core.revisions import PlaceChange, leaves_of
 from release.core.routing import ChannelState, Rollout, Scheduled

@@ -10,11 +10,6 @@ from rich.console import Console
 _WIDTH_OF_A_PIPE = 400
 
 
-def plain(text: str) -> str:
-    """The text with what a terminal would act on, and what would change how the rest reads, escaped."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
-
-
 def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> None:
     """The verb's payload on stdout: as JSON, or as `draw` puts it for a person."""
     if as_json:

@@ -1,7 +1,7 @@
 """The audit trail: whether it is whole, and what it says."""
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import msgspec
@@ -50,22 +50,68 @@ async def check_trail(reading: Reading, anchors: dict[int, str]) -> tuple[Fault,
     return tuple(check.faults)
 
 
-async def read_trail(ledger: Ledger) -> AsyncGenerator[Row, None]:
-    """Every row, the oldest first."""
-    async with ledger.reading() as reading, aclosing(reading.trail()) as rows:
-        async for row in rows:
-            yield row
+class Sought(msgspec.Struct, frozen=True):
+    """Which changes are sought: a product's or those of a channel of it, after a revision and before another."""
+
+    product: Product | None = None
+    channel: Channel | None = None
+    after: int = 0
+    before: int | None = None
+
+    def includes(self, entry: Entry) -> bool:
+        """By what was written; for older changes, of which that was not kept, by what they were about."""
+        if self.product is not None and entry.product != self.product:
+            return False
+        if self.channel is None:
+            return True
+        place = f"channels/{self.product}/{self.channel}"
+        return entry.subject == self.channel if entry.after is None else place in entry.after
+
+
+async def read_newest(
+    ledger: Ledger, sought: Sought, is_wanted: Callable[[Entry], bool], limit: int
+) -> list[tuple[Row, Entry]]:
+    """So many of the newest changes that are wanted, the newest first. Raises as `read_oldest`."""
+    found = deque[tuple[Row, Entry]](maxlen=limit)
+    async with aclosing(_changes(ledger, sought)) as changes:
+        async for row, entry in changes:
+            if is_wanted(entry):
+                found.append((row, entry))
+    return list(reversed(found))
+
+
+async def read_oldest(
+    ledger: Ledger, sought: Sought, is_wanted: Callable[[Entry], bool], limit: int
+) -> list[tuple[Row, Entry]]:
+    """So many of the oldest changes that are wanted, the oldest first.
+
+    Raises `Conflict` where the control database is not at the revision after which they are sought, and `Failed`
+    for a damaged row.
+    """
+    found = list[tuple[Row, Entry]]()
+    async with aclosing(_changes(ledger, sought)) as changes:
+        async for row, entry in changes:
+            if is_wanted(entry):
+                found.append((row, entry))
+            if len(found) == limit:
+                break
+    return found
+
+
+async def _changes(ledger: Ledger, sought: Sought) -> AsyncGenerator[tuple[Row, Entry], None]:
+    async with ledger.reading() as reading:
+        _refuse_ahead(await reading.revision(), sought.after)
+        async with aclosing(reading.trail(sought.product, after=sought.after)) as rows:
+            async for row in rows:
+                if sought.before is not None and row.revision >= sought.before:
+                    return
+                yield row, opened(row)
 
 
 async def read_history(ledger: Ledger, product: Product, channel: Channel | None, limit: int) -> list[Entry]:
     """The newest changes of a product, or of one channel of it; the oldest of them first."""
-    entries = deque[Entry](maxlen=limit)
-    async with ledger.reading() as reading, aclosing(reading.trail(product)) as rows:
-        async for row in rows:
-            entry = opened(row)
-            if channel is None or _touches(entry, product, channel):
-                entries.append(entry)
-    return list(entries)
+    sought = Sought(product, channel)
+    return [entry for _, entry in reversed(await read_newest(ledger, sought, sought.includes, limit))]
 
 
 class TrailReader:
@@ -86,11 +132,7 @@ class TrailReader:
         """
         async with self._ledger.reading() as reading:
             newest, head = await reading.revision(), await reading.audit_head()
-            if newest < self._revision:
-                raise Conflict(
-                    f"the control database is at revision {newest}, before {self._revision}: it was restored from"
-                    " a backup, or it is another one"
-                )
+            _refuse_ahead(newest, self._revision)
             rows = await _first_rows(reading, self._revision) if newest > self._revision else []
         found = [(row, opened(row)) for row in rows]
         follows_on = found[0][1].previous if found else head
@@ -123,6 +165,9 @@ async def _first_rows(reading: Reading, after: int) -> list[Row]:
     return found
 
 
-def _touches(entry: Entry, product: Product, channel: Channel) -> bool:
-    """By what was written; for older changes, of which that was not kept, by what they were about."""
-    return entry.subject == channel if entry.after is None else f"channels/{product}/{channel}" in entry.after
+def _refuse_ahead(newest: int, revision: int) -> None:
+    if newest < revision:
+        raise Conflict(
+            f"the control database is at revision {newest}, before {revision}: it was restored from a"
+            " backup, or it is another one"
+        )

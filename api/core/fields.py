@@ -91,8 +91,12 @@ PatternsField = Annotated[
         examples=[["posthog-*"]],
     ),
 ]
+RevisionField = Annotated[
+    int, Meta(ge=0, le=2**53 - 1, description="A revision of the routing table; 0 is that before the first change")
+]
 ReasonField = Annotated[str, Meta(max_length=500, description="Why, in one line; kept in the audit trail")]
-LimitField = Annotated[int, Meta(ge=1, le=1000, description="The most items of a page")]
+MOST_ITEMS = 1000
+LimitField = Annotated[int, Meta(ge=1, le=MOST_ITEMS, description="The most items of a page")]
 MANY = 10_000
 ManyField = Annotated[int, Meta(ge=1, le=MANY, description="The most items of a page, each of which is small")]
 CursorField = Annotated[

@@ -1,10 +1,10 @@
 """What a verb asks of the control plane, in the data folder or through the admin API, as its options say."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import anyio
 import msgspec
@@ -12,10 +12,11 @@ import msgspec
 from api.core.access import ADMINS, Caller, Grant
 from api.core.operation import Operation, Terms
 from api.core.page import Page
-from api.perform import Plane, perform
+from api.perform import Plane, look, only_reads, perform
 from headrace import wiring
 from headrace.access_wiring import access_store
 from headrace.options import actor_or_login
+from headrace.sources import FolderSources
 from release.change import Control
 
 A = TypeVar("A")
@@ -31,6 +32,7 @@ class Asking(msgspec.Struct, frozen=True):
     actor: str | None = None
     expect_revision: int | None = None
     idempotency_key: str | None = None
+    health_database: str | None = None
 
 
 @contextmanager
@@ -43,27 +45,75 @@ def previewing() -> Iterator[None]:
         _previewing.reset(token)
 
 
+class Ask(Protocol):
+    """Asks, of a control plane that is open."""
+
+    async def __call__(self, asked: Operation[A]) -> A:
+        """What answers the operation."""
+        ...
+
+
 def send(asked: Operation[A], asking: Asking) -> A:
     """What answers the operation."""
-    caller = Caller(actor_or_login(asking.actor), Grant(roles=ADMINS))
+
+    async def run() -> A:
+        async with sending(type(asked), asking) as ask:
+            return await ask(asked)
+
+    return anyio.run(run)
+
+
+@asynccontextmanager
+async def sending(operation: type[Operation[Any]], asking: Asking) -> AsyncIterator[Ask]:
+    """For who asks for the operation more than once.
+
+    What only reads needs neither the key that signs, nor a right to all of the database.
+    """
+    caller = local_caller(asking.actor)
+    sources = FolderSources(asking.data, asking.database, asking.health_database)
+    if only_reads(operation):
+
+        async def read(asked: Operation[A]) -> A:
+            return await look(sources, caller, asked)
+
+        yield read
+        return
     terms = Terms(asking.expect_revision, asking.idempotency_key, is_preview=_previewing.get())
+    async with (
+        wiring.control(asking.data, asking.database) as control,
+        access_store(asking.data, asking.database) as access,
+    ):
 
-    async def use(control: Control) -> A:
-        async with access_store(asking.data, asking.database) as access:
-            return await perform(Plane(control, access), caller, asked, terms)
+        async def ask(asked: Operation[A]) -> A:
+            return await perform(Plane(control, access, sources), caller, asked, terms)
 
-    return with_control(asking.data, asking.database, use)
+        yield ask
+
+
+def local_caller(actor: str | None) -> Caller:
+    """Who has the data folder, and so may do all."""
+    return Caller(actor_or_login(actor), Grant(roles=ADMINS))
 
 
 def send_all(asked: Operation[Page[T]], asking: Asking) -> list[T]:
     """All items of a list, from this page on."""
-    page = send(asked, asking)
-    items = list(page.items)
+
+    async def run() -> list[T]:
+        async with sending(type(asked), asking) as ask:
+            return [item async for item in items_of(ask, asked)]
+
+    return anyio.run(run)
+
+
+async def items_of(ask: Ask, asked: Operation[Page[T]]) -> AsyncGenerator[T, None]:
+    """All items of a list, from this page on, as they come."""
+    page = await ask(asked)
+    for item in page.items:
+        yield item
     while page.next is not None:
-        asked = msgspec.structs.replace(asked, cursor=page.next)
-        page = send(asked, asking)
-        items += page.items
-    return items
+        page = await ask(msgspec.structs.replace(asked, cursor=page.next))
+        for item in page.items:
+            yield item
 
 
 def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:

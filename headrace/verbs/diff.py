@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from api.operations.changes import DiffRevisions
 from bundles.compare import Comparison, FileChange, PublishedSide, Side, UnpublishedSide, compare
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
@@ -23,7 +24,7 @@ from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example, pars
 from headrace.revision_view import draw_revisions
 from headrace.tables import print_table
 from headrace.terminal import show
-from release.revisions import RevisionDiff, diff_revisions
+from headrace.verbs.changes import Asking, send
 
 app = typer.Typer(add_completion=False)
 _MAX_DIGITS = 18
@@ -57,7 +58,7 @@ def diff(
     if _is_revision(before) and _is_revision(after):
         if markdown or source_maps:
             raise Invalid("--markdown and --source-maps are of builds: leave them out to compare revisions")
-        found = anyio.run(_diff_revisions, data, database, int(before), int(after))
+        found = send(DiffRevisions(before=int(before), after=int(after)), Asking(data, database))
         show(found, as_json, lambda console: draw_revisions(console, found))
         return
     with ExitStack() as stack:
@@ -70,11 +71,6 @@ def diff(
 def _is_revision(text: str) -> bool:
     """A file or folder of that name comes first."""
     return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and not Path(text).exists()
-
-
-async def _diff_revisions(data: Path, database: str | None, before: int, after: int) -> RevisionDiff:
-    async with wiring.ledger(data, database) as ledger:
-        return await diff_revisions(ledger, before, after)
 
 
 def _parse(text: str, stack: ExitStack, *, source_maps: bool) -> ArtifactSource | tuple[Product, Version]:

@@ -6,11 +6,12 @@ import msgspec
 import typer
 from rich.console import Console
 
+from api.core.plain import plain
 from headrace.doctor import examine
 from headrace.doctor.finding import Finding, Role, State
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, EdgeSecretsFile, HealthDatabase, example
-from headrace.terminal import plain, show
+from headrace.terminal import show
 
 app = typer.Typer(add_completion=False)
 

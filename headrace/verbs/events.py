@@ -8,10 +8,10 @@ from typing import Annotated
 import anyio
 import typer
 
-from bundles.core.names import parse_product
 from headrace import event_lines
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
+from headrace.verbs.changes import Asking
 
 app = typer.Typer(add_completion=False)
 
@@ -35,11 +35,10 @@ def events(
 
     What --follow read last, a later one goes on from with --since. While the database is away it waits.
     """
-    wanted = None if product is None else parse_product(product)
     # Nothing is changed here, so there is nothing to finish, also where the database hangs.
     signal.signal(signal.SIGINT, lambda *_: os._exit(Exit.INTERRUPTED))
     try:
-        anyio.run(event_lines.print_events, data, database, wanted, since, follow, as_json)
+        anyio.run(event_lines.print_events, product, since, Asking(data, database), follow, as_json)
     except BrokenPipeError:
         # Who read has enough. What could not be written must not be tried again when the process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,31 +1,22 @@
 """`headrace history`."""
 
+from contextlib import aclosing
 from typing import Annotated
 
 import anyio
-import msgspec
 import typer
 from rich.console import Console
 
-from api.views.change import ChangeView, view_change
-from bundles.core.names import parse_product
-from headrace import wiring
+from api.core.fields import MOST_ITEMS
+from api.operations.changes import ListChanges
+from api.views.change import HistoryView
 from headrace.change_text import cells_of
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, ProductName, example
 from headrace.tables import print_table
 from headrace.terminal import show
-from release.core.audit import Entry
-from release.core.names import parse_channel
-from release.trail import read_history
+from headrace.verbs.changes import Asking, items_of, sending
 
 app = typer.Typer(add_completion=False)
-
-
-class HistoryView(ChangeView, frozen=True, kw_only=True):
-    """A change with what it found and left, by place; null where that was not kept."""
-
-    before: object
-    after: object
 
 
 @app.command(epilog=example("headrace history posthog-js stable --limit 5"))
@@ -40,19 +31,19 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """List a product's changes, the newest last: who made them, when and why."""
-    name, wanted = parse_product(product), None if channel is None else parse_channel(channel)
-
-    async def run() -> list[Entry]:
-        async with wiring.ledger(data, database) as ledger:
-            return await read_history(ledger, name, wanted, limit)
-
-    views = [_view(entry) for entry in anyio.run(run)]
+    views = anyio.run(_newest, product, channel, limit, Asking(data, database))[::-1]
     show(views, as_json, lambda console: _draw(console, views))
 
 
-def _view(entry: Entry) -> HistoryView:
-    change = msgspec.structs.asdict(view_change(entry))
-    return HistoryView(**change, before=entry.before, after=entry.after)
+async def _newest(product: str, channel: str | None, limit: int, asking: Asking) -> list[HistoryView]:
+    found = list[HistoryView]()
+    asked = ListChanges(product=product, channel=channel, limit=min(limit, MOST_ITEMS))
+    async with sending(ListChanges, asking) as ask, aclosing(items_of(ask, asked)) as views:
+        async for view in views:
+            found.append(view)
+            if len(found) == limit:
+                break
+    return found
 
 
 def _draw(console: Console, views: list[HistoryView]) -> None:

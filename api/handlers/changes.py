@@ -1,0 +1,127 @@
+"""Reads what was changed."""
+
+from contextlib import aclosing
+
+import msgspec
+
+from api.core.page import Page, open_cursor, seal_cursor
+from api.operations.changes import DiffRevisions, ListAuditRows, ListChanges, Order, VerifyAuditTrail
+from api.perform import Look, reads
+from api.views.audit import AuditRowView, TrailView
+from api.views.change import HistoryView, view_history
+from bundles.core.errors import Failed, Invalid, NotAllowed
+from bundles.core.names import Product, parse_product
+from release.core.audit import Entry, Row
+from release.core.names import parse_channel
+from release.core.scope import EVERYTHING
+from release.core.shards import part_at
+from release.revisions import RevisionDiff, diff_revisions
+from release.trail import Sought, read_newest, read_oldest, verify_trail
+
+
+@reads(ListChanges)
+async def list_changes(look: Look, asked: ListChanges) -> Page[HistoryView]:
+    """So many of them, and one more to know whether there are more."""
+    grant = look.caller.grant
+    sought = _sought(asked)
+
+    def is_wanted(entry: Entry) -> bool:
+        return sought.includes(entry) and grant.is_for_product(Product(entry.product))
+
+    read = read_newest if asked.order is Order.NEWEST else read_oldest
+    async with look.sources.ledger() as ledger:
+        found = await read(ledger, sought, is_wanted, asked.limit + 1)
+    shown = found[: asked.limit]
+    more = len(found) > len(shown)
+    return Page(
+        tuple(view_history(row, entry) for row, entry in shown),
+        seal_cursor(str(shown[-1][0].revision)) if more else None,
+    )
+
+
+@reads(DiffRevisions)
+async def diff(look: Look, asked: DiffRevisions) -> RevisionDiff:
+    """What differs of the caller's products."""
+    async with look.sources.ledger() as ledger:
+        found = await diff_revisions(ledger, asked.before, asked.after)
+    grant = look.caller.grant
+    changes = tuple(change for change in found.changes if grant.is_for_product(_product_of(change.place)))
+    return msgspec.structs.replace(found, changes=changes)
+
+
+@reads(ListAuditRows)
+async def list_rows(look: Look, asked: ListAuditRows) -> Page[AuditRowView]:
+    """The rows up to one that is damaged. Raises `Failed` where that is the first."""
+    _require_all(look)
+    after, rows = max(asked.after, _revision_in(asked.cursor) or 0), list[Row]()
+    async with (
+        look.sources.ledger() as ledger,
+        ledger.reading() as reading,
+        aclosing(reading.trail(after=after)) as trail,
+    ):
+        async for row in trail:
+            rows.append(row)
+            if len(rows) > asked.limit:
+                break
+    views = list[AuditRowView]()
+    for row in rows[: asked.limit]:
+        view = _view_row(row)
+        if view is None and not views:
+            raise Failed(f"revision {row.revision} is damaged: see `headrace audit verify`")
+        if view is None:
+            break
+        views.append(view)
+    more = len(rows) > len(views)
+    return Page(tuple(views), seal_cursor(str(rows[len(views) - 1].revision)) if more else None)
+
+
+@reads(VerifyAuditTrail)
+async def verify(look: Look, _: VerifyAuditTrail) -> TrailView:
+    """Its faults."""
+    _require_all(look)
+    sources = look.sources
+    async with sources.ledger() as ledger, sources.snapshots() as snapshots:
+        found = await verify_trail(ledger, snapshots, sources.trusted(may_lack=True))
+    return TrailView(found.revision, found.vouched_for, found.faults)
+
+
+def _sought(asked: ListChanges) -> Sought:
+    if asked.channel is not None and asked.product is None:
+        raise Invalid("a channel is one of a product's: name that too")
+    at = _revision_in(asked.cursor)
+    is_newest = asked.order is Order.NEWEST
+    return Sought(
+        product=None if asked.product is None else parse_product(asked.product),
+        channel=None if asked.channel is None else parse_channel(asked.channel),
+        after=asked.after if is_newest else max(asked.after, at or 0),
+        before=at if is_newest else None,
+    )
+
+
+def _revision_in(cursor: str) -> int | None:
+    text = open_cursor(cursor)
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise Invalid("that cursor is of no page: take it from `next` of the page before") from None
+
+
+def _product_of(place: str) -> Product:
+    """The product that a place of the routing table is of; empty for what is of none."""
+    part = part_at(place)
+    return Product("") if part is None or part.product is None else part.product
+
+
+def _require_all(look: Look) -> None:
+    """A part of the trail could not be checked, and each row may be of any product."""
+    if not set(EVERYTHING) <= set(look.caller.grant.products):
+        raise NotAllowed(f"{look.caller.name} has a right to some products: the audit trail is of all of them")
+
+
+def _view_row(row: Row) -> AuditRowView | None:
+    try:
+        return AuditRowView(msgspec.json.decode(row.entry, type=dict[str, object]), row.hash)
+    except msgspec.MsgspecError:
+        return None
