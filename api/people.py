@@ -14,7 +14,7 @@ MAX_PEOPLE = 10_000
 
 
 async def set_person(control: Control, person: str, grant: Grant, caller: Caller, author: Author) -> None:
-    """Grant this to a person, or a group, from their next login on.
+    """Grant this to a person, or a group. Who has logged in with another grant keeps it until their session ends.
 
     Raises `NotAllowed` where that, or what they had, is more than the caller has; `Refused` for one too many.
     """
@@ -34,7 +34,7 @@ async def set_person(control: Control, person: str, grant: Grant, caller: Caller
 
 
 async def remove_person(control: Control, person: str, caller: Caller, author: Author) -> Grant:
-    """Grant a person, or a group, nothing any more; what they had.
+    """Grant a person, or a group, nothing any more; what they had. Their sessions are the caller's to end.
 
     Raises `NotFound`, and `NotAllowed` where they had more than the caller has.
     """

@@ -48,6 +48,10 @@ class Sessions(Protocol):
         """End these sessions; how many there were."""
         ...
 
+    async def end_granted(self, person: str) -> int:
+        """End the sessions of this person, and of whose grant was set for this person or group; how many."""
+        ...
+
     async def forget(self, before: int) -> None:
         """Forget the sessions that have ended before this time."""
         ...

@@ -59,6 +59,17 @@ class SqlSessions:
             ended = await connection.execute(delete(sessions).where(sessions.c.digest.in_(sorted(digests))))
             return ended.rowcount
 
+    async def end_granted(self, person: str) -> int:
+        """End the sessions of this person, and of whose grant was set for this person or group; how many."""
+        async with self._database.writing(alone=False) as connection:
+            rows = await connection.execute(
+                select(sessions.c.digest, sessions.c.caller).filter_by(kind=SessionKind.BROWSER.value)
+            )
+            known = [(digest, decode_document(caller, Caller)) for digest, caller in rows]
+            theirs = [digest for digest, caller in known if person in (caller.name, *caller.granted_as)]
+            await connection.execute(delete(sessions).where(sessions.c.digest.in_(sorted(theirs))))
+        return len(theirs)
+
     async def forget(self, before: int) -> None:
         """Forget the sessions that have ended before this time."""
         async with self._database.writing(alone=False) as connection:

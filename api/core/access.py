@@ -73,11 +73,13 @@ class Caller(msgspec.Struct, frozen=True):
     """Who asks: a name for the audit trail, and what they were granted.
 
     The name says what kind of caller it is, as in `token:ci`, `ada@example.com` or `github:acme/sdk`; so no name
-    is one that the control plane uses for itself.
+    is one that the control plane uses for itself. `granted_as` are the people or groups that the grant was set
+    for, of somebody who has logged in.
     """
 
     name: str
     grant: Grant
+    granted_as: tuple[str, ...] = ()
 
     def require_role(self, roles: frozenset[Role]) -> None:
         """Raise `NotAllowed` where the caller has none of these roles."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from api.core.access import Grant, Role
+from api.core.access import Caller, Grant, Role
 from api.core.id_token import IdToken
 from bundles.core.errors import Invalid, NotAllowed
 
@@ -67,16 +67,18 @@ def person_of(token: IdToken, groups_claim: str | None) -> Person:
     )
 
 
-def grant_of(person: Person, grants: Mapping[str, Grant]) -> Grant:
-    """What the person was granted: by name, first as the provider knows them, then by e-mail; else by groups.
+def caller_of(person: Person, grants: Mapping[str, Grant]) -> Caller:
+    """Who the person is here, with what they were granted: first as the provider knows them, then by their e-mail
+    address; else by their groups.
 
     Of several groups the roles are joined, where all of them are for the same products. Raises `NotAllowed` where
     nothing was granted, and where the groups' grants are for different products: no one grant says that.
     """
     for key in (person.subject, person.email):
         if key is not None and key in grants:
-            return grants[key]
-    granted = [grants[group] for group in person.groups if group in grants]
+            return Caller(person.name, grants[key], (key,))
+    groups = tuple(group for group in person.groups if group in grants)
+    granted = [grants[group] for group in groups]
     if not granted:
         raise NotAllowed(
             f"{person.name} was granted nothing here: an admin can, with the person {_advice(person)}"
@@ -87,11 +89,8 @@ def grant_of(person: Person, grants: Mapping[str, Grant]) -> Grant:
             f"{person.name} is in several groups whose grants are for different products: an admin can grant to"
             f" the person {_advice(person)}"
         )
-    return Grant(
-        roles=frozenset[Role]().union(*(grant.roles for grant in granted)),
-        products=first.products,
-        tenant=first.tenant,
-    )
+    roles = frozenset[Role]().union(*(grant.roles for grant in granted))
+    return Caller(person.name, msgspec.structs.replace(first, roles=roles), groups)
 
 
 def _advice(person: Person) -> str:

@@ -1,4 +1,4 @@
-"""People who log in."""
+"""People who log in. A change of what is granted ends the sessions that were begun with what was."""
 
 from api.core.access import Grant
 from api.core.page import Page, page_of
@@ -17,6 +17,7 @@ async def set_one(call: Call, asked: SetPerson) -> PersonView:
     tenant = None if asked.tenant is None else parse_tenant(asked.tenant)
     grant = Grant(roles=asked.roles, products=asked.products, tenant=tenant)
     await set_person(call.control, person, grant, call.caller, call.author(asked))
+    await call.plane.access.sessions.end_granted(person)
     return view_person(person, grant)
 
 
@@ -31,4 +32,6 @@ async def list_all(call: Call, asked: ListPeople) -> Page[PersonView]:
 async def remove(call: Call, asked: RemovePerson) -> PersonView:
     """What the person was granted."""
     person = parse_person(asked.person)
-    return view_person(person, await remove_person(call.control, person, call.caller, call.author(asked)))
+    removed = await remove_person(call.control, person, call.caller, call.author(asked))
+    await call.plane.access.sessions.end_granted(person)
+    return view_person(person, removed)

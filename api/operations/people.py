@@ -15,7 +15,7 @@ _ONE = "/people/{person}"
 
 @route(Method.PUT, _ONE, ADMINS)
 class SetPerson(Change[PersonView], frozen=True, kw_only=True):
-    """Grant roles to a person or a group, in the place of those they had, from their next login on.
+    """Grant roles to a person or a group, in the place of those they had. Who is logged in by those logs in anew.
 
     With `tenant`, to a customer: it may ask for that tenant alone.
     """
@@ -36,6 +36,6 @@ class ListPeople(Operation[Page[PersonView]], frozen=True, kw_only=True):
 
 @route(Method.DELETE, _ONE, ADMINS)
 class RemovePerson(Change[PersonView], frozen=True, kw_only=True):
-    """Let a person or a group log in no more; the answer is what they were granted."""
+    """Let a person or a group log in no more, and end their sessions; the answer is what they were granted."""
 
     person: PersonField

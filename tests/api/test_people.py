@@ -7,7 +7,7 @@ import pytest
 from api.core.access import Caller, Grant, Role
 from api.core.id_token import IdToken
 from api.core.operation import Terms
-from api.core.people import Person, grant_of, parse_person, person_of
+from api.core.people import Person, caller_of, parse_person, person_of
 from api.operations.people import ListPeople, RemovePerson, SetPerson
 from api.perform import Plane, perform
 from bundles.core.errors import Invalid, NotAllowed, NotFound
@@ -30,7 +30,7 @@ def person(**claims: Any) -> Person:
 def test_a_verified_address_is_a_person() -> None:
     ada = person(email="Ada@Example.com", email_verified=True)
     assert (ada.email, ada.name) == ("ada@example.com", "ada@example.com")
-    assert grant_of(ada, {"ada@example.com": VIEWER}) == VIEWER
+    assert caller_of(ada, {"ada@example.com": VIEWER}) == Caller("ada@example.com", VIEWER, ("ada@example.com",))
 
 
 @pytest.mark.parametrize(
@@ -49,19 +49,20 @@ def test_an_address_that_nobody_has_verified_is_nobody_s(claims: dict[str, Any])
     unknown = person(**claims)
     assert unknown.email is None
     with pytest.raises(NotAllowed, match="granted nothing here"):
-        grant_of(unknown, {"ada@example.com": ADMIN_ROLE, "ada": ADMIN_ROLE})
+        caller_of(unknown, {"ada@example.com": ADMIN_ROLE, "ada": ADMIN_ROLE})
 
 
 def test_what_the_provider_never_gives_to_another_comes_first() -> None:
     ada = person(email="ada@example.com", email_verified=True, groups=["ops"])
     known = {SUBJECT: VIEWER, "ada@example.com": RELEASER, "group:ops": ADMIN_ROLE}
-    assert grant_of(ada, known) == VIEWER
+    assert caller_of(ada, known) == Caller("ada@example.com", VIEWER, (SUBJECT,))
 
 
 def test_roles_of_several_groups_are_joined() -> None:
     both = person(groups=["ops", "unknown", "support"])
-    granted = grant_of(both, {"group:ops": RELEASER, "group:support": VIEWER})
-    assert granted == Grant(roles=frozenset({Role.RELEASER, Role.VIEWER}))
+    granted = caller_of(both, {"group:ops": RELEASER, "group:support": VIEWER})
+    assert granted.grant == Grant(roles=frozenset({Role.RELEASER, Role.VIEWER}))
+    assert granted.granted_as == ("group:ops", "group:support")
 
 
 @pytest.mark.parametrize(
@@ -73,19 +74,19 @@ def test_roles_of_several_groups_are_joined() -> None:
 )
 def test_groups_for_different_products_are_not_joined(other: Grant) -> None:
     with pytest.raises(NotAllowed, match="grants are for different products"):
-        grant_of(person(groups=["a", "b"]), {"group:a": VIEWER, "group:b": other})
+        caller_of(person(groups=["a", "b"]), {"group:a": VIEWER, "group:b": other})
 
 
 @pytest.mark.parametrize("groups", [None, "ops", {"ops": 1}, [1, None, ["ops"]]])
 def test_groups_that_are_none_are_nobody_s(groups: object) -> None:
     with pytest.raises(NotAllowed):
-        grant_of(person(groups=groups), {"group:ops": ADMIN_ROLE})
+        caller_of(person(groups=groups), {"group:ops": ADMIN_ROLE})
 
 
 def test_without_a_claim_to_read_groups_are_not_looked_at() -> None:
     ada = person_of(IdToken(ISSUER, "42", 2_000_000_000, None, {"groups": ["ops"]}), None)
     with pytest.raises(NotAllowed):
-        grant_of(ada, {"group:ops": ADMIN_ROLE})
+        caller_of(ada, {"group:ops": ADMIN_ROLE})
 
 
 def test_a_person_without_an_address_has_a_name_that_fits_the_audit_trail() -> None:
