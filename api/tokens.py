@@ -15,7 +15,7 @@ from api.core.token import (
     digest_of_secret,
     id_of,
 )
-from bundles.core.errors import Invalid, NotAllowed, NotFound, Refused
+from bundles.core.errors import Invalid, NotFound, Refused
 from release.change import Author, Begin, Control, Subject
 from release.core.audit import Entry, document_at
 from release.policies import EVERY_PRODUCT
@@ -42,7 +42,7 @@ async def create_token(
     Raises `NotAllowed` where it would let its holder do more than the caller may, `Refused` where a token of this
     name is valid.
     """
-    _require(caller, grant)
+    caller.require_covers(grant)
     subject = Subject("token-create", EVERY_PRODUCT, name, asked=[grant, lifetime_seconds])
 
     async def act(begin: Begin) -> Issued:
@@ -83,7 +83,7 @@ async def rotate_token(
         now = issued.token.created_at
         async with begin(name=_named(issued.token)) as transaction:
             old = _found((await _room_for_one(transaction, now)).get(token_id), token_id)
-            _require(caller, old.grant)
+            caller.require_covers(old.grant)
             if not old.is_valid(now):
                 raise Refused(f"the token {token_id} has ended: create a new one")
             if old.replaced_until is not None:
@@ -107,7 +107,7 @@ async def revoke_token(control: Control, token_id: TokenId, caller: Caller, auth
         async with control.ledger.reading() as reading:
             found = await reading.document(TOKENS, token_id)
         token = _found(found, token_id)
-        _require(caller, token.grant)
+        caller.require_covers(token.grant)
         async with begin(name=_named(token)) as transaction:
             found = await transaction.document(TOKENS, token_id)
             _found(found, token_id)  # somebody else may have revoked it meanwhile
@@ -155,11 +155,6 @@ def _issued_before(entry: Entry) -> Issued:
     """What an earlier request made, by its audit row; its secret is nowhere."""
     token_id = TokenId(entry.subject.rpartition("/")[2])
     return Issued(token_id, document_at(entry.after, _place(token_id), Token), None)
-
-
-def _require(caller: Caller, grant: Grant) -> None:
-    if not caller.grant.covers(grant):
-        raise NotAllowed(f"{caller.name} may not give or take what it has not: the token would let do more")
 
 
 def _found(token: Token | None, token_id: TokenId) -> Token:

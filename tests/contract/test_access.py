@@ -89,6 +89,23 @@ async def test_sessions_end_when_told_and_are_forgotten_afterwards(store: Access
     assert left == [None, None, sessions[2], None]
 
 
+async def test_sessions_end_with_the_grant_that_they_were_begun_with(store: Access) -> None:
+    grant = Grant(roles=frozenset({Role.VIEWER}))
+    callers = {
+        1: Caller("bo@example.com", grant, ("group:ops", "group:support")),
+        3: Caller("cy@example.com", grant, ("cy@example.com",)),
+        5: Caller("oidc:42", grant, ("group:operators",)),
+        2: Caller("group:ops", grant),
+    }
+    for number, caller in callers.items():
+        await store.sessions.add(session(number, caller))
+    assert await store.sessions.end_granted("nobody@example.com") == 0
+    assert await store.sessions.end_granted("group:ops") == 1
+    assert await store.sessions.end_granted("cy@example.com") == 1
+    left = [number for number in callers if await store.sessions.find(session(number).digest) is not None]
+    assert left == [5, 2]  # one of another group, and a pipeline's
+
+
 def id_token(jti: str, issuer: str = "https://gitlab.com", expires: int = NOW + 300) -> IdToken:
     return IdToken(issuer, "42", expires, jti, {})
 
