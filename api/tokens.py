@@ -9,6 +9,7 @@ from api.core.access import Caller, Grant
 from api.core.token import (
     DAY,
     LONGEST_OVERLAP_SECONDS,
+    Issued,
     Prefix,
     Token,
     TokenId,
@@ -24,14 +25,6 @@ from release.ports import Kind, Transaction
 TOKENS = Kind("token", Token)
 MAX_TOKENS = 1_000
 _ENDED_KEPT_SECONDS = 30 * DAY
-
-
-class Issued(msgspec.Struct, frozen=True):
-    """A token that was made. `secret` is None where the request was made before: it was told then, not kept."""
-
-    id: TokenId
-    token: Token
-    secret: str | None
 
 
 async def create_token(

@@ -9,7 +9,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from api.core.leak_report import Reporters, parse_reporters_keys
 from api.ports import Access
+from bundles.core.errors import Failed
 from headrace.wiring import is_postgresql
 
 if TYPE_CHECKING:
@@ -37,6 +39,20 @@ async def access_store(data: Path, database: str | None) -> AsyncIterator[Access
             used_tokens=SqlUsedTokens(opened),
             refusals=SqlRefusals(opened),
         )
+
+
+def leak_reporters(secret: Path | None, keys: Path | None) -> Reporters:
+    """Whose reports of leaked tokens are believed: who knows the secret in this file, and who has one of the keys
+    in that one, in the form in which GitHub publishes them.
+    """
+    from bundles.adapters.key_files import read_private
+
+    known = None if secret is None else read_private(secret, "the secret of leak reports").removesuffix(b"\n")
+    try:
+        listed = {} if keys is None else parse_reporters_keys(keys.read_bytes())
+    except OSError as error:
+        raise Failed(f"can't read {keys}: {error.strerror}") from None
+    return Reporters(known, listed)
 
 
 def access_schema() -> "Schema":

@@ -32,6 +32,7 @@ VERBS = {
     "block": "Keep a build from everyone, pinned or not.",
     "policy": "The vendor's rules for rollouts, freezes, pins, approvals and checks.",
     "tenant": "What is known of tenants, for rollouts to go by.",
+    "token": "Tokens that pipelines and people ask the admin API with.",
     "plan": "Say which tenants a change would move, by count and by name, without making it.",
     "retire": "Retire old builds that nobody needs, and remove blobs that no build needs; without --apply, only "
     "show it.",

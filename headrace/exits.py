@@ -37,4 +37,4 @@ def exit_with(fault: HeadraceError) -> None:
     line = " ".join(str(fault).split())
     with suppress(BrokenPipeError):  # nobody reads it; the code still says what it was
         sys.stderr.write(f"headrace: {line.encode('utf-8', 'backslashreplace').decode()}\n")
-    sys.exit(next(code for kind, code in _BY_FAULT.items() if isinstance(fault, kind)))
+    sys.exit(next((code for kind, code in _BY_FAULT.items() if isinstance(fault, kind)), Exit.FAILED))

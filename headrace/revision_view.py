@@ -13,7 +13,7 @@ from release.core.routing import ChannelState, Rollout, Scheduled
 from release.revisions import RevisionDiff
 
 _KINDS = {"channels": "channel", "pins": "pin", "blocks": "block", "retired": "retired build"}
-_TIMES = {"at", "expires_at", "stage_since", "started_at"}
+_TIMES = {"at", "created_at", "expires_at", "replaced_until", "stage_since", "started_at"}
 _LONGEST = 200
 
 

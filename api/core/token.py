@@ -67,6 +67,14 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return now < self.ends_at
 
 
+class Issued(msgspec.Struct, frozen=True):
+    """A token that was made. `secret` is None where the request was made before: it was told then, not kept."""
+
+    id: TokenId
+    token: Token
+    secret: str | None
+
+
 def make_secret(prefix: Prefix, entropy: bytes) -> str:
     """A secret of these random bytes, 32 of them."""
     if len(entropy) != ENTROPY_BYTES:

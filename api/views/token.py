@@ -4,9 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
-from api.core.token import Token, TokenId
+from api.core.token import Issued, Token, TokenId
 from api.times import format_time
-from api.tokens import Issued
 
 
 class TokenState(StrEnum):

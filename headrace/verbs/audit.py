@@ -1,6 +1,8 @@
 """`headrace audit …`."""
 
 import sys
+from collections.abc import Sequence
+from typing import Annotated
 
 import anyio
 import msgspec
@@ -8,10 +10,13 @@ import typer
 from rich.console import Console
 
 from api.core.fields import MOST_ITEMS
+from api.operations.callers import ListRefusals
 from api.operations.changes import ListAuditRows, VerifyAuditTrail
 from api.views.audit import AuditRowView, TrailView
+from api.views.refusal import RefusalView
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
+from headrace.tables import print_table
 from headrace.terminal import show
 from headrace.verbs.changes import Asking, items_of, send, sending
 from release.core.audit import MAX_FAULTS
@@ -50,6 +55,30 @@ async def _export(asking: Asking) -> None:
         async for row in items_of(ask, ListAuditRows(limit=MOST_ITEMS)):
             sys.stdout.write(_line(row))
     sys.stdout.flush()
+
+
+@app.command(epilog=example("headrace audit refusals --limit 20"))
+def refusals(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many lines at most.")] = 100,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what the admin API has refused in the last 90 days, to whom and why, the newest first."""
+    page = send(ListRefusals(limit=limit), Asking(data, database))
+    show(page.items, as_json, lambda console: _draw_refusals(console, page.items))
+
+
+def _draw_refusals(console: Console, views: Sequence[RefusalView]) -> None:
+    columns = ("minute", "caller", "address", "operation", "why", "times")
+    rows = [
+        (view.at, view.caller or "unknown", view.address, view.operation, view.why, str(view.count))
+        for view in views
+    ]
+    if rows:
+        print_table(console, columns, rows)
+    else:
+        console.print("nothing was refused")
 
 
 def _line(row: AuditRowView) -> str:

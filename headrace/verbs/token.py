@@ -1,0 +1,152 @@
+"""`headrace token …`."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from api.core.access import Role
+from api.core.fields import MANY
+from api.operations.tokens import CreateToken, ListTokens, RevokeToken, RotateToken
+from api.views.token import IssuedTokenView, TokenView
+from headrace.options import (
+    DEFAULT_DATA,
+    Actor,
+    AsJson,
+    Data,
+    Database,
+    ExpectRevision,
+    IdempotencyKey,
+    Reason,
+    example,
+)
+from headrace.tables import print_table
+from headrace.terminal import show
+from headrace.verbs.changes import Asking, send, send_all
+
+app = typer.Typer(
+    help="Tokens that pipelines and people ask the admin API with.", no_args_is_help=True, add_completion=False
+)
+
+_TokenId = Annotated[str, typer.Argument(metavar="ID", help="A token's id, as `headrace token list` shows it.")]
+
+
+@app.command(
+    epilog=example(
+        "headrace token create release-pipeline --role releaser --product 'posthog-*'",
+        "headrace token create acme-portal --role customer --tenant acme --expires 30d",
+    )
+)
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What people call it, as in release-pipeline.")],
+    role: Annotated[list[Role], typer.Option("--role", help="What it lets do; several may be named.")],
+    product: Annotated[
+        list[str] | None,
+        typer.Option("--product", metavar="PATTERN", help="For which products, as in 'posthog-*'. Else for all."),
+    ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", help="Whose it is, of the role customer alone."),
+    ] = None,
+    expires: Annotated[
+        str, typer.Option("--expires", metavar="DURATION", help="After how long it ends; at most 400d.")
+    ] = "90d",
+    reason: Reason = "",
+    actor: Actor = None,
+    expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token and print its secret, this once: it is not kept."""
+    asked = CreateToken(
+        name=name,
+        roles=tuple(role),
+        products=tuple(product or ["*"]),
+        tenant=tenant,
+        expires=expires,
+        reason=reason,
+    )
+    _show_issued(send(asked, Asking(data, database, actor, expect_revision, idempotency_key)), as_json)
+
+
+@app.command("list", epilog=example("headrace token list"))
+def list_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
+    """List the tokens, with those that have ended in the last month; never a secret."""
+    views = send_all(ListTokens(limit=MANY), Asking(data, database))
+    show(views, as_json, lambda console: _draw(console, views))
+
+
+@app.command(epilog=example("headrace token rotate 0123456789abcdef --overlap 7d"))
+def rotate(
+    token: _TokenId,
+    overlap: Annotated[
+        str, typer.Option("--overlap", metavar="DURATION", help="For how long the old one goes on; at most 30d.")
+    ] = "1d",
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="DURATION", help="After how long it ends. Else as the old one did."),
+    ] = None,
+    reason: Reason = "",
+    actor: Actor = None,
+    expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token in the place of another and print its secret, this once; the other goes on for a while."""
+    asked = RotateToken(token=token, overlap=overlap, expires=expires, reason=reason)
+    _show_issued(send(asked, Asking(data, database, actor, expect_revision, idempotency_key)), as_json)
+
+
+@app.command(epilog=example('headrace token revoke 0123456789abcdef --reason "the laptop is lost"'))
+def revoke(
+    token: _TokenId,
+    reason: Reason = "",
+    actor: Actor = None,
+    expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a token away: from now on it lets nobody in."""
+    asked = RevokeToken(token=token, reason=reason)
+    view = send(asked, Asking(data, database, actor, expect_revision, idempotency_key))
+    show(view, as_json, lambda console: console.print(f"the token {view.name} ({view.id}) was revoked"))
+
+
+def _show_issued(issued: IssuedTokenView, as_json: bool) -> None:
+    """The secret alone on stdout, for a pipe into a vault; what else there is to say on stderr."""
+    token = issued.token
+    made = f"the token {token.name} ({token.id}) is valid until {token.ends_at}"
+    if issued.secret is None:
+        sys.stderr.write(f"{made}. It was made before, and its secret told then: rotate it for another\n")
+    else:
+        sys.stderr.write(f"{made}. Keep its secret now: it is not shown again\n")
+    show(issued, as_json, lambda console: console.print(issued.secret) if issued.secret else None)
+
+
+def _draw(console: Console, views: list[TokenView]) -> None:
+    columns = ("name", "id", "state", "roles", "products", "tenant", "ends", "last used", "created by")
+    rows = [
+        (
+            view.name,
+            view.id,
+            view.state,
+            " ".join(view.roles),
+            " ".join(view.products),
+            view.tenant,
+            view.ends_at,
+            view.last_used_at or "never",
+            view.created_by,
+        )
+        for view in views
+    ]
+    if rows:
+        print_table(console, columns, rows)
+    else:
+        console.print("no tokens")
