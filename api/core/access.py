@@ -49,7 +49,7 @@ class Grant(ForProducts, frozen=True, kw_only=True):
         if not self.roles or not self.products:
             raise Invalid("a grant has one role and one product at least; * is for all products")
         if Role.CUSTOMER in self.roles and (len(self.roles) > 1 or self.tenant is None):
-            raise Invalid("the role customer needs a tenant, and has no other role beside it")
+            raise Invalid("a customer has its tenant, and no other role")
         if Role.CUSTOMER not in self.roles and self.tenant is not None:
             raise Invalid("a tenant is for the role customer alone: leave it out")
         for pattern in self.products:

@@ -31,7 +31,7 @@ def test_a_token_is_made_listed_rotated_and_revoked(tmp_path: Path) -> None:
 
 def test_what_makes_no_sense_makes_no_token(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert "needs a tenant" in fail(data, "token", "create", "acme", "--role", "customer", code=2)
+    assert "a customer has its tenant" in fail(data, "token", "create", "acme", "--role", "customer", code=2)
     assert "at most 400 days" in fail(
         data, "token", "create", "x", "--role", "viewer", "--expires", "401d", code=2
     )
