@@ -1,5 +1,9 @@
-"""Writes the help of every verb as pages: `python -m headrace.help_pages FOLDER`, or `make docs`."""
+"""Writes the help of every verb as pages, and the schemas of its JSON: `make docs`.
 
+It is `python -m headrace.help_pages FOLDER`.
+"""
+
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +13,7 @@ from typer import Context
 from typer.main import get_command
 
 from headrace.cli import VERBS, app
+from headrace.payloads import LINES, PAYLOADS, schema_of
 
 _MADE = "<!-- Made by `make docs` from the program: change the verb's options or docstring, and make it again. -->"
 _EXIT_CODES = "All verbs have the same [exit codes](../cli.md#exit-codes)."
@@ -16,10 +21,15 @@ _WIDTH = 80
 
 
 def pages() -> dict[str, str]:
-    """Each page by its file's name: one for each verb, with all of its subverbs, and the index."""
+    """Each file by its path: a page for each verb, with all of its subverbs, the index, and the schemas."""
     root = Context(get_command(app), info_name="headrace", terminal_width=_WIDTH)
     made = {f"{verb}.md": _page(root, verb) for verb in VERBS}
-    return {"README.md": _index(), **made}
+    schemas = {_schema_file(verb): json.dumps(schema_of(verb), indent=2) + "\n" for verb in (*PAYLOADS, *LINES)}
+    return {"README.md": _index(), **made, **schemas}
+
+
+def _schema_file(verb: str) -> str:
+    return f"schemas/{verb.replace(' ', '-')}.json"
 
 
 def _index() -> str:
@@ -35,7 +45,18 @@ def _page(root: Context, verb: str) -> str:
             sections.append(f"## {context.command_path}")
         lines = (line.rstrip() for line in context.get_help().splitlines())
         sections.append("\n".join(["```text", *lines, "```"]))
+        sections += _schema_line(context.command_path.removeprefix("headrace "))
     return "\n\n".join([_MADE, *sections, _EXIT_CODES]) + "\n"
+
+
+def _schema_line(verb: str) -> list[str]:
+    if verb in PAYLOADS:
+        return [f"With `--json`: a document of [this schema]({_schema_file(verb)})."]
+    return (
+        [f"With `--json`: on each line a document of [this schema]({_schema_file(verb)})."]
+        if verb in LINES
+        else []
+    )
 
 
 def _contexts(context: Context) -> Iterator[Context]:
@@ -47,15 +68,14 @@ def _contexts(context: Context) -> Iterator[Context]:
 
 
 def main() -> None:
-    """Write the pages into the folder, and remove those of verbs that are gone."""
+    """Write the files into the folder, and remove those of verbs that are gone."""
     folder = Path(sys.argv[1])
-    folder.mkdir(exist_ok=True)
-    made = pages()
-    for old in folder.glob("*.md"):
-        if old.name not in made:
-            old.unlink()
-    for name, text in made.items():
-        (folder / name).write_text(text)
+    made = {folder / name: text for name, text in pages().items()}
+    for old in {*folder.glob("*.md"), *folder.glob("schemas/*.json")} - made.keys():
+        old.unlink()
+    for file, text in made.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
 
 
 if __name__ == "__main__":

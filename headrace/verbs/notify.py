@@ -21,14 +21,14 @@ app = typer.Typer(
 )
 
 
-class _Trial(msgspec.Struct, frozen=True):
+class Trial(msgspec.Struct, frozen=True):
     """What came back for a trial."""
 
     receiver: str
     answer: str
 
 
-class _Row(msgspec.Struct, frozen=True):
+class ReceiverView(msgspec.Struct, frozen=True):
     """A receiver: where it is, the least severity that it hears of, the revision that it was last told up to (null
     before the first), and how many notices were given up.
     """
@@ -52,7 +52,7 @@ def try_(
     if not found:
         names = ", ".join(each.name for each in known) or "none"
         raise Invalid(f"{notify_file} has no receiver {name!r}; it has {names}")
-    trial = _Trial(name, anyio.run(receivers.send_trial, found))
+    trial = Trial(name, anyio.run(receivers.send_trial, found))
     show(trial, as_json, lambda console: console.print(f"{trial.receiver}: {trial.answer}"))
 
 
@@ -66,7 +66,7 @@ def list_(
     """Show each receiver of the file, up to which revision it was told, and how many notices were given up."""
     known = receivers.named_in(notify_file)
 
-    async def look(control: Control) -> list[_Row]:
+    async def look(control: Control) -> list[ReceiverView]:
         told = await receivers.read_told(control.ledger)
         return [_row(each, told.get(each.name)) for each in known]
 
@@ -74,14 +74,14 @@ def list_(
     show(rows, as_json, lambda console: _draw(console, rows))
 
 
-def _row(options: AnyReceiver, told: "receivers.Told | None") -> _Row:
+def _row(options: AnyReceiver, told: "receivers.Told | None") -> ReceiverView:
     where = str(options)
     if told is None:
-        return _Row(options.name, where, options.severity, None, 0)
-    return _Row(options.name, where, options.severity, told.revision, told.given_up)
+        return ReceiverView(options.name, where, options.severity, None, 0)
+    return ReceiverView(options.name, where, options.severity, told.revision, told.given_up)
 
 
-def _draw(console: Console, rows: list[_Row]) -> None:
+def _draw(console: Console, rows: list[ReceiverView]) -> None:
     for row in rows:
         how_far = "nothing yet" if row.told is None else f"up to revision {row.told}"
         console.print(f"{row.name}: {row.where}, {row.severity}: {how_far}; {row.given_up} given up")

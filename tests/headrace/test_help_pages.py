@@ -1,4 +1,4 @@
-"""The help of every verb: as pages in docs/cli, with an example of each."""
+"""The help of every verb, as pages in docs/cli, with an example of each and the schema of its JSON."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "cli"
 
 
 def test_the_pages_are_as_the_program_makes_them() -> None:
-    kept = {file.name: file.read_text() for file in FOLDER.glob("*.md")}
+    kept = {str(file.relative_to(FOLDER)): file.read_text() for file in FOLDER.rglob("*.*")}
     made = pages()
     stale = sorted(name for name in kept.keys() | made.keys() if kept.get(name) != made.get(name))
     assert stale == [], "run `make docs`"

@@ -1,0 +1,114 @@
+"""What each verb prints with `--json`, and the JSON Schema of it, in version 1.
+
+Within a version fields are added, and none is changed or removed: who reads must take what it does not know.
+"""
+
+from typing import Any
+
+import msgspec
+
+from api.views.channel import ChannelView
+from api.views.pin import PinView
+from api.views.plan import PlanView
+from api.views.smoke import OutcomeView
+from headrace.demo.main import Story
+from headrace.event_lines import EventView
+from headrace.rollout_watch import EndingView, WatchView
+from headrace.verbs.block import Blocked, BlockView
+from headrace.verbs.builders import BuilderView
+from headrace.verbs.collect import Listening as Collecting
+from headrace.verbs.completion import Script
+from headrace.verbs.doctor import Report
+from headrace.verbs.errors import Errors
+from headrace.verbs.export_static import Exported
+from headrace.verbs.history import HistoryView
+from headrace.verbs.keys import KeyPair, KeyView
+from headrace.verbs.notify import ReceiverView, Trial
+from headrace.verbs.provenance import ProvenanceView
+from headrace.verbs.restore import Restored
+from headrace.verbs.retire import RetirementView
+from headrace.verbs.serve import Listening, Renewed
+from headrace.verbs.tenant import Imported, TenantView
+from headrace.verbs.verify import Verified
+from headrace.verbs.who import Who
+from headrace.verbs.why import Why
+from release.backup import Content
+from release.core.policy import Policy
+from release.trail import Verdict
+
+VERSION = 1
+_ROLLOUT = ("start", "promote", "approve", "pause", "resume", "abort", "status")
+
+PAYLOADS: dict[str, Any] = {
+    **{f"rollout {verb}": ChannelView for verb in _ROLLOUT},
+    **{f"keys {verb}": list[KeyView] for verb in ("list", "rotate", "trust", "distrust")},
+    **{f"builders {verb}": list[BuilderView] for verb in ("list", "trust", "distrust")},
+    "audit verify": Verdict,
+    "backup": Content,
+    "block clear": BlockView,
+    "block list": list[BlockView],
+    "block set": Blocked,
+    "collect": Collecting,
+    "completion": Script,
+    "demo": Story,
+    "doctor": Report,
+    "errors": Errors,
+    "export-static": Exported,
+    "history": list[HistoryView],
+    "keys create": KeyPair,
+    "notify list": list[ReceiverView],
+    "notify test": Trial,
+    "pin clear": PinView,
+    "pin list": list[PinView],
+    "pin set": PinView,
+    "plan": PlanView,
+    "policy apply": Policy,
+    "policy show": Policy,
+    "provenance": ProvenanceView,
+    "restore": Restored,
+    "retire": RetirementView,
+    "rollback": ChannelView,
+    "serve": (Listening, Renewed),
+    "smoke run": list[OutcomeView],
+    "smoke show": list[OutcomeView],
+    "tenant clear": TenantView,
+    "tenant import": Imported,
+    "tenant list": list[TenantView],
+    "tenant set": TenantView,
+    "verify": list[Verified],
+    "who": Who,
+    "why": Why,
+}
+"""The verbs that print one document; of several types where it is one of these."""
+
+LINES: dict[str, Any] = {
+    "controller": ChannelView,
+    "events": EventView,
+    "rollout watch": (WatchView, EndingView),
+}
+"""The verbs that print a document on each line, of this type."""
+
+UNDECLARED = ("audit export", "diff", "keys resign", "publish", "publish-batch")
+"""The verbs whose documents have no type of their own, and so no schema."""
+
+
+def schema_of(verb: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the verb's document, or of each of its lines."""
+    declared = {**PAYLOADS, **LINES}[verb]
+    types = declared if isinstance(declared, tuple) else (declared,)
+    references, definitions = msgspec.json.schema_components(
+        types, schema_hook=_any, ref_template="#/$defs/{name}"
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:headrace:{verb.replace(' ', '-')}:v{VERSION}",
+        "title": f"headrace {verb} --json",
+        "anyOf": list(references),
+        "$defs": definitions,
+    }
+
+
+def _any(kind: type) -> dict[str, Any]:
+    if kind is not object:
+        raise NotImplementedError(kind)
+    return {"description": "Any JSON value."}

@@ -1,0 +1,93 @@
+"""What verbs print with --json is as the schemas in docs/cli have it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from headrace.cli import VERBS
+from headrace.late import load_verb
+from headrace.payloads import LINES, PAYLOADS, UNDECLARED, schema_of
+from tests.support.cli import publish, release, run
+
+# In this order on one data folder: each finds what those before it have left.
+RUNS = [
+    "keys list",
+    "keys create {folder}/acme.pem",
+    "builders trust https://github.com/acme/sdk",
+    "verify sdk",
+    "provenance sdk 1.0.0",
+    "tenant set acme tier=free",
+    "tenant list",
+    "rollout start sdk 1.1.0 --canary acme --stages staging,canary,100 --smoke-command true",
+    "plan rollout abort sdk",
+    "smoke run sdk",
+    "who sdk@1.1.0",
+    "rollout abort sdk",
+    "rollout watch sdk 1.1.0",
+    "pin set acme sdk 1.0.0 --until 2099-01-31",
+    "pin list sdk",
+    "why acme sdk",
+    "block set sdk 1.1.0",
+    "block list sdk",
+    "policy show",
+    "history sdk",
+    "events",
+    "errors sdk 1.0.0",
+    "audit verify",
+    "retire sdk",
+    "export-static {folder}/static",
+    "doctor",
+    "completion bash",
+]
+ENDS = {0, 1, 7}  # where a verb has looked and found a fault, or a rollout that was taken back, it tells that
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("payloads")
+    publish(folder / "data", folder, "1.0.0")
+    publish(folder / "data", folder, "1.1.0")
+    release(folder / "data", "1.0.0")
+    return folder
+
+
+def test_what_verbs_print_is_as_their_schemas_have_it(released: Path) -> None:
+    for typed in RUNS:
+        words = typed.format(folder=released).split()
+        verb = next(verb for verb in (*PAYLOADS, *LINES) if words[: len(verb.split())] == verb.split())
+        result = run(released / "data", *verb.split(), "--json", *words[len(verb.split()) :])
+        assert result.returncode in ENDS, (typed, result.stderr)
+        documents = result.stdout.splitlines() if verb in LINES else [result.stdout]
+        assert result.stdout, (typed, result.stderr)
+        for document in documents:
+            closed = Draft202012Validator(_closed(schema_of(verb)))
+            assert [fault.message for fault in closed.iter_errors(json.loads(document))] == [], typed
+
+
+def _closed(schema: Any) -> Any:
+    """The same, with no room for fields that it does not name: that is for later ones."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(each) for name, each in schema.items()}
+    return {**closed, "additionalProperties": False} if isinstance(closed.get("properties"), dict) else closed
+
+
+def test_every_verb_is_declared_or_known_not_to_be() -> None:
+    assert {*PAYLOADS, *LINES, *UNDECLARED} == set(_leaves())
+
+
+def _leaves() -> Iterator[str]:
+    for verb in VERBS:
+        below = getattr(load_verb(verb), "commands", {})
+        yield from [f"{verb} {each}" for each in below] or [verb]
+
+
+@pytest.mark.parametrize("verb", [*PAYLOADS, *LINES])
+def test_the_schemas_are_schemas(verb: str) -> None:
+    Draft202012Validator.check_schema(schema_of(verb))
