@@ -7,12 +7,15 @@ from typing import Any
 
 import msgspec
 
+from api.views.audit import TrailView
+from api.views.change import EventView, HistoryView
 from api.views.channel import ChannelView
 from api.views.pin import PinView
 from api.views.plan import PlanView
+from api.views.refusal import RefusalView
 from api.views.smoke import OutcomeView
+from api.views.token import IssuedTokenView, TokenView
 from headrace.demo.main import Story
-from headrace.event_lines import EventView
 from headrace.rollout_watch import EndingView, WatchView
 from headrace.verbs.block import Blocked, BlockView
 from headrace.verbs.builders import BuilderView
@@ -21,7 +24,6 @@ from headrace.verbs.completion import Script
 from headrace.verbs.doctor import Report
 from headrace.verbs.errors import Errors
 from headrace.verbs.export_static import Exported
-from headrace.verbs.history import HistoryView
 from headrace.verbs.keys import KeyPair, KeyView
 from headrace.verbs.notify import ReceiverView, Trial
 from headrace.verbs.provenance import ProvenanceView
@@ -34,7 +36,6 @@ from headrace.verbs.who import Who
 from headrace.verbs.why import Why
 from release.backup import Content
 from release.core.policy import Policy
-from release.trail import Verdict
 
 VERSION = 1
 _ROLLOUT = ("start", "promote", "approve", "pause", "resume", "abort", "status")
@@ -43,7 +44,8 @@ PAYLOADS: dict[str, Any] = {
     **{f"rollout {verb}": ChannelView for verb in _ROLLOUT},
     **{f"keys {verb}": list[KeyView] for verb in ("list", "rotate", "trust", "distrust")},
     **{f"builders {verb}": list[BuilderView] for verb in ("list", "trust", "distrust")},
-    "audit verify": Verdict,
+    "audit refusals": list[RefusalView],
+    "audit verify": TrailView,
     "backup": Content,
     "block clear": BlockView,
     "block list": list[BlockView],
@@ -75,6 +77,10 @@ PAYLOADS: dict[str, Any] = {
     "tenant import": Imported,
     "tenant list": list[TenantView],
     "tenant set": TenantView,
+    "token create": IssuedTokenView,
+    "token list": list[TokenView],
+    "token revoke": TokenView,
+    "token rotate": IssuedTokenView,
     "verify": list[Verified],
     "who": Who,
     "why": Why,

@@ -15,33 +15,17 @@ from tests.support.cli import publish, release, run
 
 # In this order on one data folder: each finds what those before it have left.
 RUNS = [
-    "keys list",
-    "keys create {folder}/acme.pem",
-    "builders trust https://github.com/acme/sdk",
-    "verify sdk",
-    "provenance sdk 1.0.0",
-    "tenant set acme tier=free",
-    "tenant list",
-    "rollout start sdk 1.1.0 --canary acme --stages staging,canary,100 --smoke-command true",
+    "rollout start sdk 1.1.0 --canary acme --stages staging,canary,100",
     "plan rollout abort sdk",
-    "smoke run sdk",
-    "who sdk@1.1.0",
-    "rollout abort sdk",
-    "rollout watch sdk 1.1.0",
-    "pin set acme sdk 1.0.0 --until 2099-01-31",
-    "pin list sdk",
     "why acme sdk",
+    "who sdk@1.1.0",
+    "pin set acme sdk 1.0.0",
+    "pin list sdk",
     "block set sdk 1.1.0",
-    "block list sdk",
-    "policy show",
     "history sdk",
     "events",
-    "errors sdk 1.0.0",
     "audit verify",
-    "retire sdk",
-    "export-static {folder}/static",
     "doctor",
-    "completion bash",
 ]
 ENDS = {0, 1, 7}  # where a verb has looked and found a fault, or a rollout that was taken back, it tells that
 
