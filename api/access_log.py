@@ -15,6 +15,8 @@ from api.core.token import LONGEST_SECONDS, TokenId
 from api.ports import Access
 from bundles.core.digest import Digest
 from bundles.core.errors import Failed
+from release.change import MAX_ACTOR_LENGTH
+from release.core.notices import one_line
 from release.ports import Clock
 
 MOST_ROWS_A_MINUTE = 200
@@ -55,7 +57,9 @@ class AccessLog:
 
     def refused(self, why: str, *, address: str, caller: str = "", operation: str = "") -> None:
         """Count a refusal: of which caller, "" where nobody is known, and of which operation, "" for none."""
-        refusal = Refusal(self._clock.now() // 60, caller, address_key(address), operation, why)
+        # A provider's names may have in them what no database takes.
+        name = one_line(caller, MAX_ACTOR_LENGTH)
+        refusal = Refusal(self._clock.now() // 60, name, address_key(address), operation, why)
         if refusal.minute != self._minute:
             self._minute, self._strangers, self._callers = refusal.minute, set(), set()
         apart = self._callers if caller else self._strangers  # neither hides what the other does

@@ -87,10 +87,10 @@ def _knows_secret(secret: bytes | None, headers: Mapping[str, str], body: bytes,
     timestamp, signature = headers.get("headrace-timestamp", ""), headers.get("headrace-signature", "")
     if secret is None or not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12):
         return False
+    if abs(now - int(timestamp)) > _FRESH_SECONDS:
+        return False
     expected = f"v1={sign(secret, int(timestamp), body)}"
-    return (
-        hmac.compare_digest(expected.encode(), signature.encode()) and abs(now - int(timestamp)) <= _FRESH_SECONDS
-    )
+    return hmac.compare_digest(expected.encode(), signature.encode())
 
 
 def _has_key(keys: Mapping[str, EllipticCurvePublicKey], headers: Mapping[str, str], body: bytes) -> bool:

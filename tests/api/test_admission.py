@@ -145,10 +145,11 @@ async def test_what_was_refused_is_counted_and_kept_for_ninety_days(plane: Plane
         await log.write()
     (counted,) = await plane.access.refusals.newest(10)
     assert (counted.count, counted.refusal.caller, counted.refusal.minute) == (3, "token:ci", NOW // 60)
-    later.refused("not-found", address="", operation="")
+    later.refused("not-found", address="", caller="a\0b" + "c" * 200, operation="")
     await later.write()
     await later.keep_up()
-    assert [each.refusal.why for each in await plane.access.refusals.newest(10)] == ["not-found"]
+    (left,) = await plane.access.refusals.newest(10)
+    assert (left.refusal.why, left.refusal.caller[:3], len(left.refusal.caller)) == ("not-found", "a\ufffdb", 100)
 
 
 async def test_refusals_of_a_minute_are_bounded_and_none_is_lost(plane: Plane) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,7 +19,8 @@ from api.leaks import report_leaks
 from api.perform import Plane
 from api.sessions import start_session
 from api.tokens import create_token, list_tokens
-from bundles.core.errors import Failed, Invalid, NotAuthenticated
+from bundles.core.errors import Failed, Invalid, NotAuthenticated, Refused
+from headrace.access_wiring import leak_reporters
 from release.change import Author
 from release.core.audit import Row, open_row
 from release.core.notices import NoticeKind, Severity, notice_of
@@ -169,6 +171,21 @@ def test_a_report_is_bounded() -> None:
 def test_what_are_no_keys_of_github_is_refused(document: bytes) -> None:
     with pytest.raises(Invalid):
         parse_reporters_keys(document)
+
+
+def test_who_may_report_is_in_files(tmp_path: Path) -> None:
+    secret, keys = tmp_path / "secret", tmp_path / "keys.json"
+    secret.write_bytes(SECRET + b"\n")
+    keys.write_bytes(keys_file(("k1", pem(KEY))))
+    secret.chmod(0o644)
+    with pytest.raises(Refused, match="can be read by others"):
+        leak_reporters(secret, keys)
+    secret.chmod(0o600)
+    assert leak_reporters(secret, keys).secret == SECRET
+    assert set(leak_reporters(None, keys).keys) == {"k1"}
+    assert leak_reporters(None, None) == Reporters()
+    with pytest.raises(Failed, match="can't read"):
+        leak_reporters(None, tmp_path / "absent")
 
 
 def test_a_reporters_secret_is_not_guessed() -> None:
