@@ -12,7 +12,10 @@ from bundles.core.errors import Failed
 from bundles.core.trust import TrustedKeys
 from bundles.ports import Store
 from release.change import Control
+from release.core.routing import RoutingTable
+from release.core.snapshot import open_root
 from release.ports import Clock, Ledger, SnapshotStore
+from release.snapshot import read_table
 
 
 class Sources(Protocol):
@@ -33,6 +36,13 @@ class Sources(Protocol):
 
     def ledger(self) -> AbstractAsyncContextManager[Ledger]:
         """The control plane's state. Raises `Failed` where it can't be read."""
+        ...
+
+    async def table(self) -> RoutingTable | None:
+        """The routing table that origins serve by; None before the first.
+
+        Raises `Failed` for a damaged snapshot.
+        """
         ...
 
     def snapshots(self) -> AbstractAsyncContextManager[SnapshotStore]:
@@ -78,11 +88,23 @@ class OpenedSources:
         self._builders = builders
         self.clock = control.clock
         self.has_ledger = True
+        self._sealed: bytes | None = None
+        self._table: RoutingTable | None = None
 
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[Ledger]:
         """The control plane's."""
         yield self._control.ledger
+
+    async def table(self) -> RoutingTable | None:
+        """The last one that was read, as long as the snapshot is the same and its signature holds."""
+        control = self._control
+        sealed = await control.snapshots.read()
+        if sealed is None or sealed != self._sealed:
+            self._table, self._sealed = await read_table(control.snapshots, control.trusted), sealed
+        else:
+            open_root(sealed, control.trusted)
+        return self._table
 
     @asynccontextmanager
     async def snapshots(self) -> AsyncIterator[SnapshotStore]:

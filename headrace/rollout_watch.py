@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import timedelta
 from io import StringIO
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import anyio
 import msgspec
@@ -14,43 +14,25 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from api.times import format_time
-from api.views.channel import ChannelView, view_channel
+from api.operations.channels import ReadChannel, ReadRollout
+from api.views.rollout import WatchView
 from bundles.core.errors import Refused
-from bundles.core.names import Product, parse_product
-from bundles.core.version import Version, parse_version
 from headrace.channel_text import draw_channel
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, ChannelName, Data, Database, ProductName
 from headrace.terminal import tell
-from headrace.verbs.changes import with_control
-from release.change import Control
-from release.core.names import STABLE, Channel, parse_channel
+from headrace.verbs.changes import Ask, Asking, sending
+from release.core.names import STABLE
 from release.core.plan import parse_duration
-from release.endings import MOST_ENTRIES, Ending, How, ending_of
-from release.rollouts import ChannelAt, read_channel
-from release.trail import read_history
+from release.endings import How
 
-
-class EndingView(msgspec.Struct, frozen=True):
-    """How the rollout ended, and by which change; `at` is RFC 3339 in UTC."""
-
-    how: How
-    revision: int
-    at: str
-    actor: str
-    reason: str
-
-
-class WatchView(msgspec.Struct, frozen=True):
-    """A rollout at a moment. `seconds_left` is how long its stage still bakes, null where a person promotes;
-    `ended` is null while the rollout is live or scheduled.
-    """
-
-    candidate: Version
-    seconds_left: int | None
-    ended: EndingView | None
-    channel: ChannelView
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="DURATION", help="Stop watching after this, with exit code 6."),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Watch the rollout until it ends, as `headrace rollout watch` does.")
+]
 
 
 def watch(
@@ -59,10 +41,7 @@ def watch(
         str | None, typer.Argument(metavar="[VERSION]", help="The candidate. Else that of the live rollout.")
     ] = None,
     channel: ChannelName = STABLE,
-    timeout: Annotated[
-        str | None,
-        typer.Option("--timeout", metavar="DURATION", help="Stop watching after this, with exit code 6."),
-    ] = None,
+    timeout: Timeout = None,
     interval: Annotated[
         float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between two looks.")
     ] = 1.0,
@@ -75,52 +54,47 @@ def watch(
     Ends with exit code 0 where the candidate is the stable build, and with 7 where it was rolled back, aborted or
     superseded. Off a terminal there is a line for each change, with --json a JSON document on one.
     """
-    parsed = parse_product(product), parse_channel(channel)
-    candidate = None if version is None else parse_version(version)
+    end_with_rollout(product, channel, version, Asking(data, database), timeout, as_json, interval)
+
+
+def end_with_rollout(
+    product: str,
+    channel: str,
+    candidate: str | None,
+    asking: Asking,
+    timeout: str | None,
+    as_json: bool,
+    interval: float = 1.0,
+) -> NoReturn:
+    """Tells the rollout as `watch` does, and ends the verb with the exit code that its end has."""
     seconds = None if timeout is None else parse_duration(timeout)
 
-    async def run(control: Control) -> Exit:
-        with anyio.move_on_after(seconds):
-            last = await _show(_views(control, *parsed, candidate, interval), as_json)
-            return Exit.OK if last.ended is None or last.ended.how is How.DONE else Exit.ROLLED_BACK
+    async def run() -> Exit:
+        async with sending(ReadRollout, asking) as ask:
+            with anyio.move_on_after(seconds):
+                last = await _show(_views(ask, product, channel, candidate, interval), as_json)
+                return Exit.OK if last.ended is None or last.ended.how is How.DONE else Exit.ROLLED_BACK
         return Exit.TIMED_OUT
 
-    raise typer.Exit(with_control(data, database, run))
+    raise typer.Exit(anyio.run(run))
 
 
 async def _views(
-    control: Control, product: Product, channel: Channel, candidate: Version | None, interval: float
+    ask: Ask, product: str, channel: str, candidate: str | None, interval: float
 ) -> AsyncIterator[WatchView]:
     """A view at each look, the last one with the rollout's end."""
-    while True:
-        at = await read_channel(control, product, channel)
-        coming = at.state.coming
-        present = None if coming is None else coming.candidate
-        candidate = candidate or present
-        if candidate is None:
+    if candidate is None:
+        at = await ask(ReadChannel(product=product, channel=channel))
+        coming = at.rollout or at.scheduled
+        if coming is None:
             raise Refused(f"there is no live rollout of {product} on channel {channel}: name its candidate")
-        ended = None
-        if present != candidate:
-            entries = await read_history(control.ledger, product, channel, MOST_ENTRIES)
-            ended = ending_of(entries, product, channel, candidate)
-            if ended is None:
-                raise Refused(f"{product}@{candidate} was not rolled out on channel {channel}")
-        yield _view(product, channel, candidate, at, ended, control.clock.now())
-        if ended is not None:
+        candidate = coming.candidate
+    while True:
+        view = await ask(ReadRollout(product=product, channel=channel, candidate=candidate))
+        yield view
+        if view.ended is not None:
             return
         await anyio.sleep(interval)
-
-
-def _view(
-    product: Product, channel: Channel, candidate: Version, at: ChannelAt, ended: Ending | None, now: int
-) -> WatchView:
-    rollout = at.state.rollout
-    left = None if rollout is None or rollout.bakes_until is None else max(0, rollout.bakes_until - now)
-    end = None
-    if ended is not None:
-        end = EndingView(ended.how, ended.revision, format_time(ended.at), ended.actor, ended.reason)
-        left = None
-    return WatchView(candidate, left, end, view_channel(product, channel, at))
 
 
 async def _show(views: AsyncIterator[WatchView], as_json: bool) -> WatchView:

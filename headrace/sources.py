@@ -11,6 +11,7 @@ from bundles.core.trust import TrustedKeys
 from bundles.ports import Store
 from headrace import wiring
 from release.adapters.system_clock import SystemClock
+from release.core.routing import RoutingTable
 from release.ports import Clock, Ledger, SnapshotStore
 
 
@@ -31,6 +32,10 @@ class FolderSources:
     def ledger(self) -> AbstractAsyncContextManager[Ledger]:
         """The control database."""
         return wiring.ledger(self.data, self.database)
+
+    async def table(self) -> RoutingTable | None:
+        """As the snapshot has it that is there now."""
+        return await wiring.routing_table(self.data, self.database, self.trusted())
 
     def snapshots(self) -> AbstractAsyncContextManager[SnapshotStore]:
         """In the data folder or in PostgreSQL."""

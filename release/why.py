@@ -6,7 +6,6 @@ import msgspec
 
 from bundles.core.errors import NotFound
 from bundles.core.names import Product
-from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
 from release.core.acts import Act, acts_of
 from release.core.ahead import Turn, held_by_table, turns_ahead
@@ -14,8 +13,6 @@ from release.core.moves import Holder, holders, known_askers
 from release.core.names import Channel, Environment, Tenant
 from release.core.resolve import Resolution, resolve_tenant
 from release.core.routing import ChannelState, Pin, PinKey, ProductRoutes, RoutingTable
-from release.ports import Clock, SnapshotStore
-from release.snapshot import read_table
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -42,18 +39,20 @@ class Held(msgspec.Struct, frozen=True):
     holders: list[Holder]
 
 
-async def explain(
-    snapshots: SnapshotStore,
-    trusted: TrustedKeys,
-    clock: Clock,
+def explain(
+    table: RoutingTable | None,
+    now: int,
     product: Product,
     tenant: Tenant,
     environment: Environment,
     channel: Channel,
 ) -> Explanation:
-    """The resolution as an origin makes it. Raises `Invalid` where nothing of the product was released."""
-    table, routes = await _routes(snapshots, trusted, product)
-    asker, now, known = PinKey(tenant, environment), clock.now(), table.tenants
+    """The resolution as an origin makes it by its routing table; None before the first snapshot.
+
+    Raises `NotFound` where nothing of the product was released.
+    """
+    table, routes = _routes(table, product)
+    asker, known = PinKey(tenant, environment), table.tenants
     resolution = resolve_tenant(routes, tenant, environment, channel, now=now, known=known)
     ahead = turns_ahead(routes, channel, asker, resolution, now, known)
     return Explanation(
@@ -67,26 +66,22 @@ async def explain(
     )
 
 
-async def find_holders(
-    snapshots: SnapshotStore,
-    trusted: TrustedKeys,
-    clock: Clock,
+def find_holders(
+    table: RoutingTable | None,
+    now: int,
     product: Product,
     version: Version,
     channel: Channel,
     tenants: Collection[Tenant],
 ) -> Held:
     """Who gets a build, of these tenants and those that the routing table names. Raises as `explain` does."""
-    table, _ = await _routes(snapshots, trusted, product)
+    table, _ = _routes(table, product)
     askers = known_askers(table, product, tenants)
-    found = holders(table, product, version, channel, askers, clock.now())
+    found = holders(table, product, version, channel, askers, now)
     return Held(table.revision, len(askers), found)
 
 
-async def _routes(
-    snapshots: SnapshotStore, trusted: TrustedKeys, product: Product
-) -> tuple[RoutingTable, ProductRoutes]:
-    table = await read_table(snapshots, trusted)
+def _routes(table: RoutingTable | None, product: Product) -> tuple[RoutingTable, ProductRoutes]:
     if table is None:
         raise NotFound("nothing has been released yet: there is no snapshot")
     routes = table.products.get(product)

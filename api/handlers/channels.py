@@ -11,12 +11,15 @@ from api.operations.channels import (
     PauseRollout,
     PromoteRollout,
     ReadChannel,
+    ReadRollout,
     ResumeRollout,
     RollBack,
     StartRollout,
 )
 from api.perform import Call, handles
 from api.views.channel import ChannelView, view_channel
+from api.views.rollout import WatchView, view_rollout
+from bundles.core.errors import Refused
 from bundles.core.names import Product, parse_product
 from bundles.core.version import parse_version
 from release.change import Author, Control
@@ -24,8 +27,10 @@ from release.core.commands import Abort, Approve, Command, Pause, Promote, Resum
 from release.core.freeze import parse_time
 from release.core.names import Channel, parse_channel
 from release.core.policy import RolloutRule, first_for
+from release.endings import MOST_ENTRIES, ending_of
 from release.policies import read_policy
 from release.rollouts import command_channel, new_salt, read_channel
+from release.trail import read_history
 
 
 @handles(ReadChannel)
@@ -33,6 +38,21 @@ async def read(call: Call, asked: ReadChannel) -> ChannelView:
     """The channel as it is now."""
     product, channel = parse_product(asked.product), parse_channel(asked.channel)
     return view_channel(product, channel, await read_channel(call.control, product, channel))
+
+
+@handles(ReadRollout)
+async def read_rollout(call: Call, asked: ReadRollout) -> WatchView:
+    """The rollout as it is now. Raises `Refused` where there was none."""
+    product, channel = parse_product(asked.product), parse_channel(asked.channel)
+    candidate, control = parse_version(asked.candidate), call.control
+    at = await read_channel(control, product, channel)
+    ended, coming = None, at.state.coming
+    if coming is None or coming.candidate != candidate:
+        entries = await read_history(control.ledger, product, channel, MOST_ENTRIES)
+        ended = ending_of(entries, product, channel, candidate)
+        if ended is None:
+            raise Refused(f"{product}@{candidate} was not rolled out on channel {channel}")
+    return view_rollout(product, channel, candidate, at, ended, control.clock.now())
 
 
 @handles(StartRollout)

@@ -8,6 +8,7 @@ from api.core.access import APPROVERS, READERS, RELEASERS, UNDOERS
 from api.core.fields import ChannelField, ProductField, TimeField, VersionField
 from api.core.operation import Change, Method, Operation, route
 from api.views.channel import ChannelView
+from api.views.rollout import WatchView
 from release.core.policy import RolloutRule
 
 _CHANNEL = "/products/{product}/channels/{channel}"
@@ -24,6 +25,15 @@ class ReadChannel(Operation[ChannelView], frozen=True, kw_only=True):
 
     product: ProductField
     channel: ChannelField
+
+
+@route(Method.GET, f"{_CHANNEL}/rollouts/{{candidate}}", READERS)
+class ReadRollout(Operation[WatchView], frozen=True, kw_only=True):
+    """Show a candidate's rollout, live or scheduled, or how its last one ended."""
+
+    product: ProductField
+    channel: ChannelField
+    candidate: VersionField
 
 
 @route(Method.POST, _ROLLOUT, RELEASERS, status=201)

@@ -16,6 +16,7 @@ from api.operations.channels import (
     StartRollout,
 )
 from api.views.channel import ChannelView
+from bundles.core.errors import Invalid
 from headrace.channel_text import draw_channel
 from headrace.options import (
     DEFAULT_DATA,
@@ -41,11 +42,12 @@ from headrace.plan_options import (
     StagesOption,
     rule_in,
 )
-from headrace.rollout_watch import watch
+from headrace.rollout_watch import Timeout, Wait, end_with_rollout, watch
 from headrace.smoke_options import SmokeBrowser, SmokeCommand, SmokeTimeout, SmokeWebhook
 from headrace.terminal import show
 from headrace.verbs.changes import Asking, send
 from release.core.names import STABLE
+from release.core.plan import parse_duration
 
 app = typer.Typer(help="Move a build to tenants, stage by stage.", no_args_is_help=True, add_completion=False)
 
@@ -74,6 +76,8 @@ def start(
     channel: ChannelName = STABLE,
     reason: Reason = "",
     break_glass: BreakGlass = False,
+    wait: Wait = False,
+    timeout: Timeout = None,
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     idempotency_key: IdempotencyKey = None,
@@ -85,6 +89,7 @@ def start(
 
     What the options leave open, the policy in force decides; smoke tests are added to those that it names.
     """
+    _check_timeout(wait, timeout)
     asked = StartRollout(
         product=product,
         channel=channel,
@@ -104,7 +109,11 @@ def start(
         reason=reason,
         break_glass=break_glass,
     )
-    _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
+    asking = Asking(data, database, actor, expect_revision, idempotency_key)
+    if wait:
+        send(asked, asking)
+        end_with_rollout(product, channel, version, asking, timeout, as_json)
+    _run(asked, asking, as_json)
 
 
 @app.command(epilog=example("headrace rollout promote posthog-js", "headrace rollout promote posthog-js --to 50"))
@@ -117,6 +126,8 @@ def promote(
     channel: ChannelName = STABLE,
     reason: Reason = "",
     break_glass: BreakGlass = False,
+    wait: Wait = False,
+    timeout: Timeout = None,
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
     idempotency_key: IdempotencyKey = None,
@@ -125,8 +136,14 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Go to the next stage; after the last one, the candidate is the stable build."""
+    _check_timeout(wait, timeout)
     asked = PromoteRollout(product=product, channel=channel, to=to, reason=reason, break_glass=break_glass)
-    _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
+    asking = Asking(data, database, actor, expect_revision, idempotency_key)
+    if wait:
+        view = send(asked, asking)
+        candidate = view.stable if view.rollout is None else view.rollout.candidate
+        end_with_rollout(product, channel, candidate, asking, timeout, as_json)
+    _run(asked, asking, as_json)
 
 
 @app.command(epilog=example("headrace rollout approve posthog-js 1.4.2"))
@@ -214,3 +231,10 @@ for _name, _operation, _help in (
 def _run(asked: Operation[ChannelView], asking: Asking, as_json: bool) -> None:
     view = send(asked, asking)
     show(view, as_json, lambda console: draw_channel(console, view))
+
+
+def _check_timeout(wait: bool, timeout: str | None) -> None:
+    if timeout is not None and not wait:
+        raise Invalid("--timeout says how long to --wait: give that too")
+    if timeout is not None:
+        parse_duration(timeout)  # before anything is changed

@@ -1,5 +1,6 @@
 """`headrace who`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -7,7 +8,10 @@ import msgspec
 import typer
 from rich.console import Console
 
-from headrace import wiring
+from api.operations.resolutions import MOST_HOLDERS, FindHolders, ListHolders
+from api.views.resolution import HoldersView
+from bundles.core.names import Product
+from bundles.core.version import Version
 from headrace.options import (
     DEFAULT_DATA,
     AsJson,
@@ -19,23 +23,10 @@ from headrace.options import (
 )
 from headrace.tenant_list import TenantsOption, read_tenants
 from headrace.terminal import show
-from release.adapters.system_clock import SystemClock
-from release.core.moves import Holder
-from release.core.names import STABLE, parse_channel
-from release.why import Held, find_holders
+from headrace.verbs.changes import Asking, sending
+from release.core.names import STABLE
 
 app = typer.Typer(add_completion=False)
-
-
-class Who(msgspec.Struct, frozen=True):
-    """The answer of `headrace who`: of so many known tenants, those that get the build."""
-
-    product: str
-    version: str
-    channel: str
-    revision: int
-    known: int
-    holders: list[Holder]
 
 
 @app.command(epilog=example("headrace who posthog-js@1.4.2 --tenants tenants.txt"))
@@ -54,20 +45,28 @@ def who(
 ) -> None:
     """List who is left on a build, of the tenants that are known."""
     name, build = parse_build(product if version is None else f"{product}@{version}")
-    target = parse_channel(channel)
-    known = read_tenants(tenants)
-
-    async def run() -> Held:
-        trusted = wiring.trusted_keys(data)
-        async with wiring.snapshot_store(data, database) as snapshots:
-            return await find_holders(snapshots, trusted, SystemClock(), name, build, target, known)
-
-    held = anyio.run(run)
-    answer = Who(name, build, target, held.revision, held.known, held.holders)
+    answer = anyio.run(_holders, _asked(name, build, channel, tenants), Asking(data, database))
     show(answer, as_json, lambda console: _draw(console, answer))
 
 
-def _draw(console: Console, answer: Who) -> None:
+def _asked(product: Product, version: Version, channel: str, tenants: Path | None) -> ListHolders | FindHolders:
+    if tenants is None:
+        return ListHolders(product=product, version=version, channel=channel, limit=MOST_HOLDERS)
+    named = tuple(read_tenants(tenants))
+    return FindHolders(product=product, version=version, tenants=named, channel=channel, limit=MOST_HOLDERS)
+
+
+async def _holders(asked: ListHolders | FindHolders, asking: Asking) -> HoldersView:
+    """All of them, on one page."""
+    async with sending(type(asked), asking) as ask:
+        answer = page = await ask(asked)
+        while page.next is not None:
+            page = await ask(msgspec.structs.replace(asked, cursor=page.next))
+            answer = msgspec.structs.replace(page, holders=(*answer.holders, *page.holders))
+    return answer
+
+
+def _draw(console: Console, answer: HoldersView) -> None:
     count = f"{len(answer.holders)} of {answer.known} known tenants and environments"
     console.print(f"{answer.product}@{answer.version}: {count}")
     for holder in answer.holders:

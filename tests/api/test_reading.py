@@ -9,16 +9,22 @@ import pytest
 from api import feed
 from api.core.access import ADMINS, Caller, Grant, Role
 from api.core.operation import Operation, Terms
+from api.operations.builds import ListBuilds, ListProducts, ReadBuild, ReadErrors, ReadProvenance
 from api.operations.changes import DiffRevisions, ListAuditRows, ListChanges, Order, VerifyAuditTrail
-from api.operations.channels import PromoteRollout, RollBack, StartRollout
+from api.operations.channels import PauseRollout, PromoteRollout, ReadRollout, RollBack, StartRollout
+from api.operations.resolutions import FindHolders, ListHolders, ReadResolution
 from api.perform import Plane, look, perform
 from api.ports import Access
-from bundles.core.errors import Conflict, Invalid, NotAllowed, NotFound
+from api.sources import OpenedSources
+from bundles.core.errors import Conflict, Failed, Invalid, NotAllowed, NotFound, Refused
 from bundles.core.names import Product
 from bundles.core.version import Version
 from headrace.sources import FolderSources
 from release.change import Control
+from release.core.names import Tenant
 from release.core.notices import Severity
+from release.core.resolve import Reason
+from release.endings import How
 from tests.support.smoke import publish_files
 
 pytestmark = pytest.mark.anyio
@@ -27,6 +33,7 @@ SDK, OTHER = Product("sdk"), Product("other")
 ONE, TWO = Version("1.0.0"), Version("1.1.0")
 ADMIN = Caller("token:root", Grant(roles=ADMINS))
 VIEWER = Caller("token:eve", Grant(roles=frozenset({Role.VIEWER})))
+ACME = Caller("token:acme", Grant(roles=frozenset({Role.CUSTOMER}), tenant=Tenant("acme")))
 OF_OTHER = Caller("token:oth", Grant(roles=frozenset({Role.VIEWER}), products=("other",)))
 
 
@@ -119,3 +126,82 @@ async def test_what_only_reads_needs_no_key_that_signs(data: Path) -> None:
     found = await look(FolderSources(data, None), VIEWER, ListChanges())
     assert len(found.items) == 5
     assert not (data / "keys" / "signing.pem").exists()
+
+
+async def test_builds_are_listed_the_newest_version_first_and_shown_file_by_file(plane: Plane, data: Path) -> None:
+    await publish_files(data, {"a.js": "1", "b.js": "2", "c.js": "3"}, Version("1.0.10"))
+    assert [each.product for each in (await read(plane, ListProducts())).items] == [OTHER, SDK]
+    assert [each.product for each in (await read(plane, ListProducts(), OF_OTHER)).items] == [OTHER]
+    first = await read(plane, ListBuilds(product=SDK, limit=2))
+    rest = await read(plane, ListBuilds(product=SDK, limit=2, cursor=str(first.next)))
+    assert [each.version for each in (*first.items, *rest.items)] == [TWO, "1.0.10", ONE]
+    assert rest.next is None
+    build = await read(plane, ReadBuild(product=SDK, version="1.0.10", limit=2))
+    last = await read(plane, ReadBuild(product=SDK, version="1.0.10", cursor=str(build.artifacts.next)))
+    assert [each.path for each in (*build.artifacts.items, *last.artifacts.items)] == ["a.js", "b.js", "c.js"]
+    assert build.digest == last.digest
+    provenance = await read(plane, ReadProvenance(product=SDK, version=ONE))
+    assert (provenance.product, provenance.attestations) == (SDK, ())
+    errors = await read(plane, ReadErrors(product=SDK, version=ONE))
+    assert (errors.environment, errors.groups) == ("production", ())
+    for asked in (ReadBuild, ReadProvenance, ReadErrors):
+        with pytest.raises(NotFound, match=r"no build sdk@9\.9\.9"):
+            await change(plane, asked(product=SDK, version="9.9.9"))
+    with pytest.raises(NotFound, match="no build of none"):
+        await read(plane, ListBuilds(product="none"))
+
+
+async def test_why_a_tenant_gets_a_build_is_told_to_it_without_the_vendors_affairs(plane: Plane) -> None:
+    await change(
+        plane, StartRollout(product=SDK, channel="stable", candidate=TWO, stages="25@1h,100@1h", last=("acme",))
+    )
+    await change(plane, PauseRollout(product=SDK, channel="stable"))
+    asked = ReadResolution(tenant="acme", product=SDK)
+    whole, own = await read(plane, asked), await read(plane, asked, ACME)
+    assert (whole.version, whole.reason) == (own.version, own.reason) == (ONE, Reason.STABLE)
+    assert whole.held == ("the rollout is paused at 25%",)
+    assert whole.held_is_whole
+    assert whole.acts
+    assert own.ahead == whole.ahead != ()
+    assert (own.held, own.held_is_whole, own.acts) == ((), False, ())
+    with pytest.raises(NotAllowed, match="its own tenant"):
+        await read(plane, ReadResolution(tenant="other", product=SDK), ACME)
+    with pytest.raises(NotAllowed, match="needs the role"):
+        await read(plane, ListHolders(product=SDK, version=ONE), ACME)
+    with pytest.raises(NotFound, match="nothing of it was released"):
+        await read(plane, ReadResolution(tenant="acme", product="none"))
+
+
+async def test_who_is_left_on_a_build_is_listed_page_by_page(plane: Plane) -> None:
+    assert (await read(plane, ListHolders(product=SDK, version=ONE))).known == 0
+    named = ("a-b", "zeta", "a")
+    first = await read(plane, FindHolders(product=SDK, version=ONE, tenants=named, limit=2))
+    rest = await read(plane, FindHolders(product=SDK, version=ONE, tenants=named, limit=2, cursor=str(first.next)))
+    assert (first.known, rest.known, rest.next) == (3, 3, None)
+    assert [each.tenant for each in (*first.holders, *rest.holders)] == ["a", "a-b", "zeta"]
+    assert (await read(plane, FindHolders(product=SDK, version=TWO, tenants=named))).holders == ()
+
+
+async def test_a_server_reads_what_its_control_plane_has_open(plane: Plane) -> None:
+    served = Plane(plane.control, plane.access, OpenedSources(plane.control))
+    asked = FindHolders(product=SDK, version=TWO, tenants=("acme",))
+    assert (await read(served, asked)).holders == ()
+    await change(served, StartRollout(product=SDK, channel="stable", candidate=TWO))
+    await change(served, PromoteRollout(product=SDK, channel="stable", to="done"))
+    assert [each.tenant for each in (await read(served, asked)).holders] == ["acme"]
+    assert len((await read(served, ListChanges())).items) == 7
+    with pytest.raises(Failed, match="no health database"):
+        await read(served, ReadErrors(product=SDK, version=ONE))
+
+
+async def test_a_rollout_is_shown_as_it_goes_on_and_as_it_ended(plane: Plane) -> None:
+    ended = await read(plane, ReadRollout(product=SDK, channel="stable", candidate=TWO))
+    assert ended.ended is not None
+    assert (ended.ended.how, ended.ended.reason) == (How.ROLLED_BACK, "it leaks")
+    await change(plane, StartRollout(product=SDK, channel="stable", candidate=TWO, stages="25@1h,100"))
+    live = await read(plane, ReadRollout(product=SDK, channel="stable", candidate=TWO))
+    assert (live.ended, live.channel.rollout and live.channel.rollout.stage) == (None, 0)
+    assert live.seconds_left is not None
+    assert 0 < live.seconds_left <= 3600
+    with pytest.raises(Refused, match="was not rolled out"):
+        await read(plane, ReadRollout(product=SDK, channel="stable", candidate="9.9.9"))

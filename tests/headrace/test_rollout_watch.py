@@ -28,6 +28,7 @@ SDK = Product("sdk")
 TENANTS = [Tenant(f"tenant-{number}") for number in range(200)]
 POLICY = '[[gate]]\nproducts = ["sdk"]\n[[rollout]]\nsalt = "salt"\n'
 SECONDS = 60
+GLASS = ("--break-glass", "--reason", "we must")
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,25 @@ def test_a_person_who_takes_it_back_ends_it_with_7_and_so_does_another_candidate
 
 def test_a_watch_ends_with_6_after_its_time(data: Path) -> None:
     assert run(data, "rollout", "watch", "sdk", "--timeout", "1s").returncode == 6
+
+
+def test_a_change_goes_on_as_a_watch_of_its_rollout(data: Path) -> None:
+    assert "give that too" in fail(data, "rollout", "promote", "sdk", "--timeout", "1s", code=2)
+    assert "duration" in fail(data, "rollout", "promote", "sdk", "--wait", "--timeout", "soon", code=2)
+    assert run(data, "rollout", "promote", "sdk", "--wait", "--timeout", "1s", *GLASS).returncode == 6
+    done = run(data, "rollout", "promote", "sdk", "--wait", *GLASS)
+    assert (done.returncode, "sdk stable 1.1.0: done by sam at " in done.stdout) == (0, True)
+    waiter = subprocess.Popen(
+        [HEADRACE, "rollout", "start", "sdk", "1.0.0", "--wait"],
+        env=environment(data),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert waiter.stdout is not None
+    assert waiter.stdout.readline().startswith("sdk stable 1.0.0: running at staging")
+    succeed(data, "rollout", "abort", "sdk")
+    out, _ = waiter.communicate(timeout=SECONDS)
+    assert (waiter.returncode, "rolled-back by sam" in out) == (7, True)
 
 
 def test_there_must_be_something_to_watch(data: Path) -> None:

@@ -1,15 +1,17 @@
-"""A build's groups of errors as their users see them: in JSON, and as lines of text."""
+"""A build's groups of errors as its users see them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
-from rich.console import Console
 
 from api.core.plain import plain
 from api.times import format_time
 from beacons.core.beacon import Frame
 from beacons.core.groups import ErrorGroup
 from beacons.core.sources import Place, Unknown
+from bundles.core.names import Product
+from bundles.core.version import Version
+from release.core.names import Environment
 
 
 class PlaceView(msgspec.Struct, frozen=True):
@@ -52,6 +54,18 @@ class ErrorGroupView(msgspec.Struct, frozen=True):
     frames: tuple[FrameView, ...]
 
 
+class ErrorsView(msgspec.Struct, frozen=True):
+    """A build's groups in an environment, those of most units first.
+
+    A unit is one page's installation of the SDK, and counts in the group of its first error.
+    """
+
+    product: Product
+    version: Version
+    environment: Environment
+    groups: tuple[ErrorGroupView, ...]
+
+
 def view_group(group: ErrorGroup, places: Mapping[Frame, Place | Unknown]) -> ErrorGroupView:
     """The group for its users. What comes from elsewhere has its control characters escaped."""
     return ErrorGroupView(
@@ -78,25 +92,3 @@ def _view_frame(frame: Frame, found: Place | Unknown) -> FrameView:
 
 def _view_place(place: Place) -> PlaceView:
     return PlaceView(plain(place.source), place.line, place.column, plain(place.function))
-
-
-def draw_group(console: Console, group: ErrorGroupView) -> None:
-    """The group, its stack below it, and why frames of it are as published."""
-    what = f"{group.kind}: {group.message}" if group.kind else "errors of yet other kinds"
-    lines = [f"{group.units} {'unit' if group.units == 1 else 'units'}: {what}"]
-    lines += [f"  from {group.first_seen} to {group.last_seen}"]
-    lines += [f"  at {_frame(frame)}" for frame in group.frames]
-    lines += [f"  as published: {why}" for why in _reasons(group.frames)]
-    for line in lines:
-        console.print(line, soft_wrap=False)
-
-
-def _frame(frame: FrameView) -> str:
-    if frame.source is None:
-        return f"{frame.function or '?'} {frame.path}:{frame.line}:{frame.column}"
-    name = frame.source.function or frame.function or "?"
-    return f"{name} {frame.source.source}:{frame.source.line}:{frame.source.column}"
-
-
-def _reasons(frames: Iterable[FrameView]) -> Iterable[str]:
-    return dict.fromkeys(f"{frame.path}: {frame.why}" for frame in frames if frame.why is not None)

@@ -1,0 +1,74 @@
+"""Says who gets which build, by the snapshot that origins serve by."""
+
+from collections.abc import Sequence
+
+import anyio.to_thread
+
+from api.core.access import READERS
+from api.core.page import page_of
+from api.operations.resolutions import FindHolders, ListHolders, ReadResolution
+from api.perform import Look, reads
+from api.sources import Sources
+from api.views.resolution import HoldersView, ResolutionView, view_resolution, without_what_is_the_vendors
+from bundles.core.errors import Failed
+from bundles.core.names import Product, parse_product
+from bundles.core.version import parse_version
+from release.core.moves import Holder
+from release.core.names import Channel, Tenant, parse_channel, parse_environment, parse_tenant
+from release.core.routing import ChannelState
+from release.holds import holds_ahead
+from release.why import explain, find_holders
+
+
+@reads(ReadResolution)
+async def read(look: Look, asked: ReadResolution) -> ResolutionView:
+    """As an origin resolves it. What keeps a rollout from its next step, the control database says, if it can."""
+    product, channel = parse_product(asked.product), parse_channel(asked.channel)
+    tenant, environment = parse_tenant(asked.tenant), parse_environment(asked.environment)
+    table, now = await look.sources.table(), look.sources.clock.now()
+    found = explain(table, now, product, tenant, environment, channel)
+    held: list[str] | None = []
+    if any(turn.channel == channel for turn in found.ahead):
+        held = await _held(look.sources, product, channel, found.channel)
+    view = view_resolution(found, product, tenant, environment, channel, held)
+    return view if look.caller.grant.roles & READERS else without_what_is_the_vendors(view)
+
+
+@reads(ListHolders)
+async def list_holders(look: Look, asked: ListHolders) -> HoldersView:
+    """Of the tenants that the routing table names."""
+    return await _holders(look, asked, ())
+
+
+@reads(FindHolders)
+async def find(look: Look, asked: FindHolders) -> HoldersView:
+    """Of those that were named too."""
+    return await _holders(look, asked, [parse_tenant(tenant) for tenant in asked.tenants])
+
+
+async def _held(sources: Sources, product: Product, channel: Channel, state: ChannelState) -> list[str] | None:
+    """What the control database knows of it; None where it can't be read, as by who may read snapshots alone."""
+    if not sources.has_ledger:
+        return None
+    try:
+        async with sources.ledger() as ledger:
+            return await holds_ahead(ledger, product, channel, state, sources.clock.now())
+    except Failed:
+        return None
+
+
+async def _holders(look: Look, asked: ListHolders | FindHolders, tenants: Sequence[Tenant]) -> HoldersView:
+    product, version, channel = (
+        parse_product(asked.product),
+        parse_version(asked.version),
+        parse_channel(asked.channel),
+    )
+    table, now = await look.sources.table(), look.sources.clock.now()
+    # Of a million tenants it takes seconds, in which others are to be answered.
+    held = await anyio.to_thread.run_sync(find_holders, table, now, product, version, channel, tenants)
+    page = page_of(held.holders, _key, asked.cursor, asked.limit)
+    return HoldersView(product, version, channel, held.revision, held.known, page.items, page.next)
+
+
+def _key(holder: Holder) -> str:
+    return f"{holder.tenant}\0{holder.environment}"  # sorted as the two are one after the other
