@@ -8,32 +8,31 @@ from typing import Any
 import msgspec
 
 from api.views.audit import TrailView
+from api.views.build import ProvenanceView
 from api.views.change import EventView, HistoryView
 from api.views.channel import ChannelView
+from api.views.error import ErrorsView
 from api.views.pin import PinView
 from api.views.plan import PlanView
 from api.views.refusal import RefusalView
+from api.views.resolution import HoldersView, ResolutionView
+from api.views.rollout import EndingView, WatchView
 from api.views.smoke import OutcomeView
 from api.views.token import IssuedTokenView, TokenView
 from headrace.demo.main import Story
-from headrace.rollout_watch import EndingView, WatchView
 from headrace.verbs.block import Blocked, BlockView
 from headrace.verbs.builders import BuilderView
 from headrace.verbs.collect import Listening as Collecting
 from headrace.verbs.completion import Script
 from headrace.verbs.doctor import Report
-from headrace.verbs.errors import Errors
 from headrace.verbs.export_static import Exported
 from headrace.verbs.keys import KeyPair, KeyView
 from headrace.verbs.notify import ReceiverView, Trial
-from headrace.verbs.provenance import ProvenanceView
 from headrace.verbs.restore import Restored
 from headrace.verbs.retire import RetirementView
 from headrace.verbs.serve import Listening, Renewed
 from headrace.verbs.tenant import Imported, TenantView
 from headrace.verbs.verify import Verified
-from headrace.verbs.who import Who
-from headrace.verbs.why import Why
 from release.backup import Content
 from release.core.policy import Policy
 
@@ -54,7 +53,7 @@ PAYLOADS: dict[str, Any] = {
     "completion": Script,
     "demo": Story,
     "doctor": Report,
-    "errors": Errors,
+    "errors": ErrorsView,
     "export-static": Exported,
     "history": list[HistoryView],
     "keys create": KeyPair,
@@ -82,8 +81,8 @@ PAYLOADS: dict[str, Any] = {
     "token revoke": TokenView,
     "token rotate": IssuedTokenView,
     "verify": list[Verified],
-    "who": Who,
-    "why": Why,
+    "who": HoldersView,
+    "why": ResolutionView,
 }
 """The verbs that print one document; of several types where it is one of these."""
 
