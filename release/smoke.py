@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import anyio
 import msgspec
 
-from bundles.core.errors import Failed, Invalid, Refused
+from bundles.core.errors import Failed, Invalid, NotFound, Refused
 from bundles.core.manifest import manifest_digest
 from bundles.core.names import Product
 from bundles.core.version import Version
@@ -185,7 +185,7 @@ async def list_outcomes(
         if candidate is None:
             rollout = _live(await transaction.channel(product, channel))
             if rollout is None:
-                raise Invalid(f"{product} has no live rollout on channel {channel}: name the build")
+                raise NotFound(f"{product} has no live rollout on channel {channel}: name the build")
             candidate = rollout.candidate
         return await transaction.smoke_outcomes(product, channel, candidate)
 

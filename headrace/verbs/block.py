@@ -1,11 +1,10 @@
 """`headrace block …`."""
 
-import msgspec
 import typer
 from rich.console import Console
 
-from bundles.core.names import parse_product
-from bundles.core.version import parse_version
+from api.operations.blocks import ClearBlock, ListBlocks, SetBlock
+from api.views.block import BlockedView, BlockView
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -17,36 +16,12 @@ from headrace.options import (
     ProductName,
     Reason,
     VersionText,
-    actor_or_login,
     example,
 )
 from headrace.terminal import show
-from headrace.verbs.changes import with_control
-from release.blocks import Affected, clear_block, list_blocks, set_block
-from release.change import Author, Control
-from release.core.moves import Move
+from headrace.verbs.changes import Asking, send, send_all
 
 app = typer.Typer(help="Keep a build from everyone, pinned or not.", no_args_is_help=True, add_completion=False)
-
-
-class BlockView(msgspec.Struct, frozen=True):
-    """A blocked build as its users see it."""
-
-    product: str
-    version: str
-    author: str
-    reason: str
-
-
-class Blocked(BlockView, frozen=True):
-    """A build that was just blocked, and the tenants that had it: those that pins and canaries name.
-
-    Of a request that is `repeated`, those whom the block keeps from it now; it may not be `in_force` any more.
-    """
-
-    affected: list[Move]
-    repeated: bool
-    in_force: bool
 
 
 @app.command("set", epilog=example('headrace block set posthog-js 1.4.2 --reason "leaks tokens"'))
@@ -62,14 +37,10 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Block a build: at once, nobody gets it, and its exact URLs answer 410."""
-    name, build = parse_product(product), parse_version(version)
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-
-    async def change(control: Control) -> Affected:
-        return await set_block(control, name, build, author)
-
-    made = with_control(data, database, change)
-    view = Blocked(name, build, author.actor, reason, made.moves, made.repeated, made.in_force)
+    view = send(
+        SetBlock(product=product, version=version, reason=reason),
+        Asking(data, database, actor, expect_revision, idempotency_key),
+    )
     show(view, as_json, lambda console: _draw_blocked(console, view))
 
 
@@ -78,13 +49,7 @@ def list_(
     product: ProductName, data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False
 ) -> None:
     """List a product's blocked builds."""
-    name = parse_product(product)
-
-    async def look(control: Control) -> list[BlockView]:
-        blocks = await list_blocks(control, name)
-        return [BlockView(name, version, block.author, block.reason) for version, block in blocks.items()]
-
-    views = with_control(data, database, look)
+    views = send_all(ListBlocks(product=product), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
 
@@ -101,18 +66,14 @@ def clear(
     as_json: AsJson = False,
 ) -> None:
     """Take a block away."""
-    name, build = parse_product(product), parse_version(version)
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-
-    async def change(control: Control) -> None:
-        await clear_block(control, name, build, author)
-
-    with_control(data, database, change)
-    view = BlockView(name, build, author.actor, reason)
+    view = send(
+        ClearBlock(product=product, version=version, reason=reason),
+        Asking(data, database, actor, expect_revision, idempotency_key),
+    )
     show(view, as_json, lambda console: console.print(f"{product}@{version} is not blocked any more"))
 
 
-def _draw_blocked(console: Console, view: Blocked) -> None:
+def _draw_blocked(console: Console, view: BlockedView) -> None:
     state = "is blocked" if view.in_force else "is not blocked any more"
     console.print(f"{view.product}@{view.version} {state}{', by this request before' if view.repeated else ''}")
     for move in view.affected:

@@ -6,10 +6,10 @@ import anyio
 import typer
 from rich.console import Console
 
+from api.operations.smoke import ListOutcomes
 from api.views.smoke import OutcomeView, view_outcome
 from bundles.core.errors import HeadraceError
 from bundles.core.names import parse_product
-from bundles.core.version import parse_version
 from headrace import service_wiring
 from headrace.options import (
     DEFAULT_DATA,
@@ -25,10 +25,10 @@ from headrace.options import (
 )
 from headrace.smoke_text import draw_outcomes
 from headrace.terminal import show
-from headrace.verbs.changes import with_control
+from headrace.verbs.changes import Asking, send_all, with_control
 from release.change import Control
 from release.core.names import STABLE, parse_channel
-from release.smoke import SmokeRun, list_outcomes, run_smoke_test, runs_of
+from release.smoke import SmokeRun, run_smoke_test, runs_of
 
 app = typer.Typer(
     help="Tests that a candidate must pass before it leaves staging.", no_args_is_help=True, add_completion=False
@@ -75,13 +75,8 @@ def show_(
     as_json: AsJson = False,
 ) -> None:
     """Show every outcome of a candidate's smoke tests, oldest first, with the tests' output."""
-    parsed = parse_product(product), parse_channel(channel)
-    candidate = None if version is None else parse_version(version)
-
-    async def look(control: Control) -> list[OutcomeView]:
-        return [view_outcome(outcome) for outcome in await list_outcomes(control, *parsed, candidate)]
-
-    views = with_control(data, database, look)
+    asked = ListOutcomes(product=product, channel=channel, candidate=version)
+    views = send_all(asked, Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
 
