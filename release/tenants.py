@@ -44,13 +44,26 @@ async def clear_attributes(control: Control, tenant: Tenant, author: Author) -> 
     async def act(begin: Begin) -> None:
         async with begin() as transaction:
             if await transaction.document(TENANTS, tenant) is None:
-                raise NotFound(f"nothing is known of a tenant {tenant!r}")
+                raise _nothing_known(tenant)
             await transaction.save_document(TENANTS, tenant, None)
 
     await control.once(subject, author, act, lambda _: None)
+
+
+async def read_attributes(control: Control, tenant: Tenant) -> Attributes:
+    """What is known of a tenant. Raises `NotFound` where nothing is."""
+    async with control.ledger.transaction() as transaction:
+        known = await transaction.document(TENANTS, tenant)
+    if known is None:
+        raise _nothing_known(tenant)
+    return known
 
 
 async def list_attributes(control: Control) -> Mapping[str, Attributes]:
     """What is known, by tenant."""
     async with control.ledger.transaction() as transaction:
         return await transaction.documents(TENANTS)
+
+
+def _nothing_known(tenant: Tenant) -> NotFound:
+    return NotFound(f"nothing is known of a tenant {tenant!r}")

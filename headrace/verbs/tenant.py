@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
+from api.core.fields import MANY
+from api.operations.tenants import ClearTenant, ImportTenants, ListTenants, SetTenant
+from api.views.tenant import TenantView
 from bundles.core.errors import Invalid
 from headrace.options import (
     DEFAULT_DATA,
@@ -18,34 +20,18 @@ from headrace.options import (
     IdempotencyKey,
     Reason,
     TenantId,
-    actor_or_login,
     example,
 )
 from headrace.terminal import show
-from headrace.verbs.changes import with_control
-from release.change import Author, Control
-from release.core.names import Tenant, parse_tenant
+from headrace.verbs.changes import Asking, send, send_all
+from release.core.names import parse_tenant
 from release.core.targeting import parse_attributes
-from release.tenants import clear_attributes, list_attributes, set_attributes
 
 app = typer.Typer(
     help="What is known of tenants, for rollouts to go by.", no_args_is_help=True, add_completion=False
 )
 
 _MAX_BYTES = 256 * 1024 * 1024
-
-
-class TenantView(msgspec.Struct, frozen=True):
-    """What is known of a tenant."""
-
-    tenant: str
-    attributes: dict[str, str]
-
-
-class Imported(msgspec.Struct, frozen=True):
-    """How many tenants a file told of."""
-
-    tenants: int
 
 
 @app.command("set", epilog=example("headrace tenant set acme tier=enterprise region=eu"))
@@ -61,14 +47,10 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Record what is known of a tenant, in the place of what was."""
-    name, known = parse_tenant(tenant), parse_attributes(attributes)
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-
-    async def change(control: Control) -> None:
-        await set_attributes(control, {name: known}, name, author)
-
-    with_control(data, database, change)
-    view = TenantView(name, known)
+    view = send(
+        SetTenant(tenant=tenant, attributes=parse_attributes(attributes), reason=reason),
+        Asking(data, database, actor, expect_revision, idempotency_key),
+    )
     show(view, as_json, lambda console: _draw(console, [view]))
 
 
@@ -86,22 +68,17 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Record what is known of many tenants, in one change."""
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-    known = _read(file)
-
-    async def change(control: Control) -> None:
-        await set_attributes(control, known, file.name, author)
-
-    with_control(data, database, change)
-    view = Imported(len(known))
+    view = send(
+        ImportTenants(tenants=_read(file), source=file.name, reason=reason),
+        Asking(data, database, actor, expect_revision, idempotency_key),
+    )
     show(view, as_json, lambda console: console.print(f"{view.tenants} tenants are known"))
 
 
 @app.command("list", epilog=example("headrace tenant list"))
 def list_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """List the tenants of whom something is known."""
-    known = with_control(data, database, list_attributes)
-    views = [TenantView(tenant, dict(attributes)) for tenant, attributes in sorted(known.items())]
+    views = send_all(ListTenants(limit=MANY), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
 
@@ -117,18 +94,14 @@ def clear(
     as_json: AsJson = False,
 ) -> None:
     """Forget what is known of a tenant."""
-    name = parse_tenant(tenant)
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-
-    async def change(control: Control) -> None:
-        await clear_attributes(control, name, author)
-
-    with_control(data, database, change)
-    view = TenantView(name, {})
-    show(view, as_json, lambda console: console.print(f"nothing is known of {name} any more"))
+    view = send(
+        ClearTenant(tenant=tenant, reason=reason),
+        Asking(data, database, actor, expect_revision, idempotency_key),
+    )
+    show(view, as_json, lambda console: console.print(f"nothing is known of {tenant} any more"))
 
 
-def _read(file: Path) -> dict[Tenant, dict[str, str]]:
+def _read(file: Path) -> dict[str, dict[str, str]]:
     try:
         if file.stat().st_size > _MAX_BYTES:
             raise Invalid(f"{file} has more than {_MAX_BYTES} bytes: it is no list of tenants")
@@ -137,7 +110,7 @@ def _read(file: Path) -> dict[Tenant, dict[str, str]]:
         raise Invalid(f"can't read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Invalid(f"{file} is not UTF-8: write a tenant and its attributes on each line") from None
-    known = {}
+    known: dict[str, dict[str, str]] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
             tenant, *attributes = line.split()
