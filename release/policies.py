@@ -1,5 +1,6 @@
 """The policy in force: read it, and put another in its place."""
 
+from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from release.change import Author, Begin, Control, Subject
 from release.core.freeze import CalendarEnd, calendars_ending, frozen_at
@@ -14,8 +15,16 @@ EVERY_PRODUCT = Product("*")
 
 
 async def apply_policy(control: Control, policy: Policy, author: Author) -> None:
-    """Put a policy in force, in the place of the one before. Raises `Invalid` for a time that can't be read."""
+    """Put a policy in force, in the place of the one before.
+
+    Raises `Invalid` for a time that can't be read, and for a freeze whose calendar was not read.
+    """
     for freeze in policy.freeze:
+        if freeze.calendar is not None and freeze.calendar_until is None:
+            raise Invalid(
+                f"freeze {freeze.name!r} names a calendar that was not read: give its periods, and calendar_until"
+                " as the time up to which they are known; `headrace policy apply` does so"
+            )
         zone = zone_of(freeze.zone)
         for period in freeze.periods:
             period.span(zone)

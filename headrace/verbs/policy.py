@@ -7,6 +7,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from api.operations.policy import ApplyPolicy, ReadPolicy
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -16,15 +17,13 @@ from headrace.options import (
     ExpectRevision,
     IdempotencyKey,
     Reason,
-    actor_or_login,
     example,
 )
 from headrace.policy_file import read_policy_file
 from headrace.terminal import show
-from headrace.verbs.changes import with_control
-from release.change import Author, Control
+from headrace.verbs.changes import Asking, send
+from release.adapters.system_clock import SystemClock
 from release.core.policy import Policy
-from release.policies import apply_policy, read_policy
 
 app = typer.Typer(
     help="The vendor's rules for rollouts, freezes, pins, approvals and checks.",
@@ -45,21 +44,17 @@ def apply(
     as_json: AsJson = False,
 ) -> None:
     """Put the rules of a file in force, in the place of those before."""
-    author = Author(actor_or_login(actor), reason, expect_revision, key=idempotency_key)
-
-    async def change(control: Control) -> Policy:
-        policy = read_policy_file(file, control.clock.now())
-        await apply_policy(control, policy, author)
-        return policy
-
-    policy = with_control(data, database, change)
+    policy = send(
+        ApplyPolicy(policy=read_policy_file(file, SystemClock().now()), reason=reason),
+        Asking(data, database, actor, expect_revision, idempotency_key),
+    )
     show(policy, as_json, lambda console: _draw(console, policy))
 
 
 @app.command("show", epilog=example("headrace policy show"))
 def show_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """Show the rules in force."""
-    policy = with_control(data, database, read_policy)
+    policy = send(ReadPolicy(), Asking(data, database))
     show(policy, as_json, lambda console: _draw(console, policy))
 
 

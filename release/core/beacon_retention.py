@@ -4,6 +4,7 @@ import msgspec
 
 from bundles.core.errors import Invalid
 from release.core.plan import parse_duration
+from release.core.written import Text
 
 SLOTS_KEPT_SECONDS = 2 * 3600
 """How long counts are kept by the slot: longer than any gate is late in its look at them."""
@@ -12,9 +13,9 @@ SLOTS_KEPT_SECONDS = 2 * 3600
 class BeaconRetention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long counts by the minute and by the hour are kept, and groups of errors since they were last seen."""
 
-    minutes: str = "3d"
-    hours: str = "90d"
-    errors: str = "30d"
+    minutes: Text = "3d"
+    hours: Text = "90d"
+    errors: Text = "30d"
 
     def __post_init__(self) -> None:
         if self.minutes_seconds < SLOTS_KEPT_SECONDS:

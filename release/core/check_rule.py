@@ -16,6 +16,7 @@ from release.core.plan import parse_duration
 from release.core.promql import check_query, fill
 from release.core.scope import Scoped
 from release.core.service_url import check_service_url
+from release.core.written import Text
 
 MAX_EVERY_SECONDS = 24 * 3600
 MAX_TIMEOUT_SECONDS = 60
@@ -104,14 +105,14 @@ class CheckRule(Scoped, frozen=True, kw_only=True):
     no good one between them the rollout is aborted. A webhook's first `abort` does so: it says what is to be done.
     """
 
-    name: str
-    prometheus: str | None = None
-    query: str | None = None
+    name: Text
+    prometheus: Text | None = None
+    query: Text | None = None
     least: float | None = None
     most: float | None = None
-    webhook: str | None = None
-    every: str = "1m"
-    timeout: str = "10s"
+    webhook: Text | None = None
+    every: Text = "1m"
+    timeout: Text = "10s"
     failures: int | None = None
 
     def __post_init__(self) -> None:

@@ -7,13 +7,16 @@ distance from midnight; of one that comes twice, the first is meant (PEP 495, fo
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
 from release.core.names import Channel
 from release.core.scope import Scoped
+from release.core.written import Text, Texts
 
 MAX_PERIODS = 1_000
 WARN_SECONDS = 90 * 24 * 3600
@@ -41,9 +44,9 @@ class Period(
     name none; a date is its midnight.
     """
 
-    starts: str
-    until: str
-    name: str = ""
+    starts: Text
+    until: Text
+    name: Text = ""
 
     def __post_init__(self) -> None:
         span = self.span(UTC)
@@ -62,12 +65,12 @@ class Freeze(Scoped, frozen=True, kw_only=True):
     known, so that the freeze holds from then on: a holiday is never gone through for want of its date.
     """
 
-    name: str
-    zone: str = "UTC"
-    weekly: tuple[str, ...] = ()
-    periods: tuple[Period, ...] = ()
-    calendar: str | None = None
-    calendar_until: str | None = None
+    name: Text
+    zone: Text = "UTC"
+    weekly: Texts = ()
+    periods: Annotated[tuple[Period, ...], Meta(max_length=MAX_PERIODS)] = ()
+    calendar: Text | None = None
+    calendar_until: Text | None = None
 
     def __post_init__(self) -> None:
         if self.calendar_until is not None:

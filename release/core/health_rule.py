@@ -4,6 +4,7 @@ from bundles.core.errors import Invalid
 from release.core.gate import GateRule
 from release.core.plan import parse_duration
 from release.core.scope import Scoped
+from release.core.written import Text
 
 MAX_BASELINE_SECONDS = 30 * 24 * 3600
 
@@ -21,8 +22,8 @@ class HealthRule(Scoped, frozen=True, kw_only=True):
     margin: float = 1.0
     usual: float | None = None
     most: float | None = None
-    baseline: str = "24h"
-    longest_hold: str = "24h"
+    baseline: Text = "24h"
+    longest_hold: Text = "24h"
 
     def __post_init__(self) -> None:
         self.rule()

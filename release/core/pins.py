@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from bundles.core.errors import Invalid, Refused
 from bundles.core.version import Version, precedence
 from release.core.plan import parse_duration
 from release.core.routing import Pin, ProductRoutes
 from release.core.scope import ForProducts
+from release.core.written import Text
 
 DAY_SECONDS = 86_400
 
@@ -30,12 +33,12 @@ class PinRule(ForProducts, frozen=True, kw_only=True):
     are the kinds that a customer may set for itself, each for at most `customers_longest`.
     """
 
-    longest: str | None = None
-    oldest: str | None = None
+    longest: Text | None = None
+    oldest: Text | None = None
     most_behind: int | None = None
-    warn: str = "14d"
-    customers: tuple[PinKind, ...] = ()
-    customers_longest: str | None = None
+    warn: Text = "14d"
+    customers: Annotated[tuple[PinKind, ...], Meta(max_length=len(PinKind))] = ()
+    customers_longest: Text | None = None
 
     def __post_init__(self) -> None:
         for duration in (self.longest, self.oldest, self.warn, self.customers_longest):

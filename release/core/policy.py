@@ -1,8 +1,9 @@
 """The vendor's policy: rules for rollouts, freezes, pins, approvals and checks, as they are written and kept."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from bundles.core.errors import Invalid
 from bundles.core.names import Product
@@ -15,10 +16,12 @@ from release.core.pins import PinRule
 from release.core.plan import DEFAULT_STAGES, Plan, parse_duration, parse_plan
 from release.core.scope import Scoped
 from release.core.smoke import parse_smoke_tests
+from release.core.written import Text, Texts
 
 MAX_RULES = 200
 DEFAULT_TIMEOUT = "60s"
 MAX_SALT_LENGTH = 64
+_RULES = Meta(max_length=MAX_RULES)
 
 Rule = TypeVar("Rule", bound=Scoped)
 
@@ -29,16 +32,16 @@ class RolloutRule(Scoped, frozen=True, kw_only=True):
     With a `salt` of the channel's own, all its rollouts reach the same tenants first; else each reaches others.
     """
 
-    stages: str = DEFAULT_STAGES
-    bake: str | None = None
-    canary: tuple[str, ...] = ()
-    smoke_browser: tuple[str, ...] = ()
-    smoke_command: tuple[str, ...] = ()
-    smoke_webhook: tuple[str, ...] = ()
-    smoke_timeout: str = DEFAULT_TIMEOUT
-    first: tuple[str, ...] = ()
-    last: tuple[str, ...] = ()
-    salt: str | None = None
+    stages: Text = DEFAULT_STAGES
+    bake: Text | None = None
+    canary: Texts = ()
+    smoke_browser: Texts = ()
+    smoke_command: Texts = ()
+    smoke_webhook: Texts = ()
+    smoke_timeout: Text = DEFAULT_TIMEOUT
+    first: Texts = ()
+    last: Texts = ()
+    salt: Text | None = None
 
     def __post_init__(self) -> None:
         if self.salt is not None and not (self.salt.isprintable() and 0 < len(self.salt) <= MAX_SALT_LENGTH):
@@ -59,18 +62,15 @@ class ApprovalRule(Scoped, frozen=True, kw_only=True):
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """All rules. Of rollout, pin and gate rules the first that matches counts, of others each."""
 
-    rollout: tuple[RolloutRule, ...] = ()
-    freeze: tuple[Freeze, ...] = ()
-    pins: tuple[PinRule, ...] = ()
-    approval: tuple[ApprovalRule, ...] = ()
-    gate: tuple[HealthRule, ...] = ()
-    check: tuple[CheckRule, ...] = ()
+    rollout: Annotated[tuple[RolloutRule, ...], _RULES] = ()
+    freeze: Annotated[tuple[Freeze, ...], _RULES] = ()
+    pins: Annotated[tuple[PinRule, ...], _RULES] = ()
+    approval: Annotated[tuple[ApprovalRule, ...], _RULES] = ()
+    gate: Annotated[tuple[HealthRule, ...], _RULES] = ()
+    check: Annotated[tuple[CheckRule, ...], _RULES] = ()
     beacons: BeaconRetention = BeaconRetention()
 
     def __post_init__(self) -> None:
-        for rules in (self.rollout, self.freeze, self.pins, self.approval, self.gate, self.check):
-            if len(rules) > MAX_RULES:
-                raise ValueError(f"a policy has at most {MAX_RULES} rules of a kind")
         names = [rule.name for rule in self.check]
         if twice := {name for name in names if names.count(name) > 1}:
             raise Invalid(f"two checks are named {min(twice)!r}: give each a name of its own")

@@ -6,6 +6,7 @@ import msgspec
 
 from bundles.core.names import Product
 from release.core.names import Channel
+from release.core.written import Texts
 
 EVERYTHING = ("*",)
 
@@ -16,7 +17,7 @@ class ForProducts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     `*` stands for any characters, as in `posthog-*` or `@*/content`.
     """
 
-    products: tuple[str, ...] = EVERYTHING
+    products: Texts = EVERYTHING
 
     def is_for_product(self, product: Product) -> bool:
         """True where the rule holds for this product."""
@@ -26,7 +27,7 @@ class ForProducts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class Scoped(ForProducts, frozen=True, kw_only=True):
     """A rule for some channels of those products; for all of them unless it says otherwise."""
 
-    channels: tuple[str, ...] = EVERYTHING
+    channels: Texts = EVERYTHING
 
     def is_for(self, product: Product, channel: Channel) -> bool:
         """True where the rule holds for this channel of this product."""

@@ -1,0 +1,20 @@
+"""The vendor's policy."""
+
+from api.operations.policy import ApplyPolicy, ReadPolicy
+from api.perform import Call, handles
+from release.core.policy import Policy
+from release.policies import EVERY_PRODUCT, apply_policy, read_policy
+
+
+@handles(ReadPolicy)
+async def read(call: Call, _: ReadPolicy) -> Policy:
+    """The rules in force; none before the first."""
+    return await read_policy(call.control)
+
+
+@handles(ApplyPolicy)
+async def apply(call: Call, asked: ApplyPolicy) -> Policy:
+    """The rules that are in force now."""
+    call.caller.require_scope(EVERY_PRODUCT, None)
+    await apply_policy(call.control, asked.policy, call.author(asked))
+    return asked.policy
