@@ -94,6 +94,7 @@ PatternsField = Annotated[
 RevisionField = Annotated[
     int, Meta(ge=0, le=2**53 - 1, description="A revision of the routing table; 0 is that before the first change")
 ]
+DurationField = Annotated[str, Meta(pattern="^[0-9]{1,7}[smhd]$", examples=["30m"])]
 ReasonField = Annotated[str, Meta(max_length=500, description="Why, in one line; kept in the audit trail")]
 MOST_ITEMS = 1000
 LimitField = Annotated[int, Meta(ge=1, le=MOST_ITEMS, description="The most items of a page")]

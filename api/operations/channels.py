@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.core.access import APPROVERS, READERS, RELEASERS, UNDOERS
-from api.core.fields import ChannelField, ProductField, TimeField, VersionField
+from api.core.fields import ChannelField, DurationField, ProductField, TimeField, VersionField
 from api.core.operation import Change, Method, Operation, route
 from api.views.channel import ChannelView
 from api.views.rollout import WatchView
@@ -15,7 +15,6 @@ _CHANNEL = "/products/{product}/channels/{channel}"
 _ROLLOUT = f"{_CHANNEL}/rollout"
 
 _Stages = Annotated[str, Meta(min_length=1, max_length=1000, examples=["staging,canary,5,25@2h,100"])]
-_Duration = Annotated[str, Meta(pattern="^[0-9]{1,7}[smhd]$", examples=["30m"])]
 _Texts = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...], Meta(max_length=1000)]
 
 
@@ -50,7 +49,7 @@ class StartRollout(Change[ChannelView], frozen=True, kw_only=True):
     channel: ChannelField
     candidate: VersionField
     stages: _Stages | None = None
-    bake: _Duration | None = None
+    bake: DurationField | None = None
     canary: _Texts = ()
     first: _Texts = ()
     last: _Texts = ()
@@ -58,7 +57,7 @@ class StartRollout(Change[ChannelView], frozen=True, kw_only=True):
     smoke_browser: _Texts = ()
     smoke_command: _Texts = ()
     smoke_webhook: _Texts = ()
-    smoke_timeout: _Duration | None = None
+    smoke_timeout: DurationField | None = None
     at: TimeField | None = None
     supersede: bool = False
     break_glass: bool = False

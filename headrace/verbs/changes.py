@@ -119,10 +119,8 @@ async def items_of(ask: Ask, asked: Operation[Page[T]]) -> AsyncGenerator[T, Non
 def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:
     """What `use` makes of the control plane in this data folder and database."""
 
-    is_preview = _previewing.get()
-
     async def run() -> T:
         async with wiring.control(data, database) as control:
-            return await use(msgspec.structs.replace(control, is_preview=is_preview))
+            return await use(control)
 
     return anyio.run(run)

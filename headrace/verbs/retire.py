@@ -2,16 +2,13 @@
 
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.filesize import decimal
 
-from api.times import format_time
-from bundles.core.names import parse_product
-from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP, Policy, Verdict
-from bundles.core.version import parse_version
-from headrace import wiring
+from api.operations.retirements import RetireBuilds
+from api.views.retirement import RetirementView
+from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP, Verdict
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -20,42 +17,13 @@ from headrace.options import (
     Database,
     IdempotencyKey,
     Reason,
-    actor_or_login,
     example,
 )
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import with_control
-from release.change import Author, Control
-from release.core.plan import parse_duration
-from release.retire import Retirement, Wanted, preview_retirement
-from release.retire import retire as retire_builds
+from headrace.verbs.changes import Asking, send
 
 app = typer.Typer(add_completion=False)
-
-
-class BuildView(msgspec.Struct, frozen=True):
-    """A build's verdict; `published_at` is RFC 3339 in UTC."""
-
-    product: str
-    version: str
-    published_at: str
-    verdict: Verdict
-    reason: str
-
-
-class RetirementView(msgspec.Struct, frozen=True):
-    """What was done, or with `applied` false what would be: each build's verdict, and the blobs that go.
-
-    `retired_already` are builds that were named, as product@version, or retired by the same request, and had gone
-    before.
-    """
-
-    applied: bool
-    builds: tuple[BuildView, ...]
-    retired_already: tuple[str, ...]
-    removed_blobs: int
-    removed_bytes: int
 
 
 @app.command(epilog=example("headrace retire posthog-js --keep 20 --older-than 180d --apply"))
@@ -85,37 +53,16 @@ def retire(
     as_json: AsJson = False,
 ) -> None:
     """Retire old builds that nobody needs, and remove blobs that no build needs; without --apply, only show it."""
-    wanted = Wanted(
-        products=parse_product(products) if versions else products,
-        policy=Policy(keep, parse_duration(older_than)),
-        named=tuple(parse_version(text) for text in versions or ()),
+    asked = RetireBuilds(
+        products=products,
+        versions=tuple(versions or ()),
+        keep=keep,
+        older_than=older_than,
+        apply=apply,
+        reason=reason,
     )
-    author = Author(actor_or_login(actor), reason, key=idempotency_key)
-
-    async def run(control: Control) -> Retirement:
-        async with wiring.store(data) as store:
-            if apply:
-                return await retire_builds(control, store, wanted, author)
-            return await preview_retirement(control, store, wanted)
-
-    view = _view(with_control(data, database, run), apply)
+    view = send(asked, Asking(data, database, actor, idempotency_key=idempotency_key))
     show(view, as_json, lambda console: _draw(console, view))
-
-
-def _view(retirement: Retirement, applied: bool) -> RetirementView:
-    builds = tuple(
-        BuildView(
-            product=decided.product,
-            version=decision.version,
-            published_at=format_time(decision.published_at),
-            verdict=decision.verdict,
-            reason=decision.reason,
-        )
-        for decided in retirement.products
-        for decision in decided.decisions
-    )
-    already = tuple(f"{each.product}@{version}" for each in retirement.products for version in each.already)
-    return RetirementView(applied, builds, already, retirement.garbage.blobs, retirement.garbage.size)
 
 
 def _draw(console: Console, view: RetirementView) -> None:
