@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from api.views.audit import TrailView
+from api.views.block import BlockedView, BlockView
 from api.views.build import ProvenanceView
 from api.views.change import EventView, HistoryView
 from api.views.channel import ChannelView
@@ -16,11 +17,12 @@ from api.views.pin import PinView
 from api.views.plan import PlanView
 from api.views.refusal import RefusalView
 from api.views.resolution import HoldersView, ResolutionView
+from api.views.retirement import RetirementView
 from api.views.rollout import EndingView, WatchView
 from api.views.smoke import OutcomeView
+from api.views.tenant import ImportedView, TenantView
 from api.views.token import IssuedTokenView, TokenView
 from headrace.demo.main import Story
-from headrace.verbs.block import Blocked, BlockView
 from headrace.verbs.builders import BuilderView
 from headrace.verbs.collect import Listening as Collecting
 from headrace.verbs.completion import Script
@@ -29,9 +31,7 @@ from headrace.verbs.export_static import Exported
 from headrace.verbs.keys import KeyPair, KeyView
 from headrace.verbs.notify import ReceiverView, Trial
 from headrace.verbs.restore import Restored
-from headrace.verbs.retire import RetirementView
 from headrace.verbs.serve import Listening, Renewed
-from headrace.verbs.tenant import Imported, TenantView
 from headrace.verbs.verify import Verified
 from release.backup import Content
 from release.core.policy import Policy
@@ -48,7 +48,7 @@ PAYLOADS: dict[str, Any] = {
     "backup": Content,
     "block clear": BlockView,
     "block list": list[BlockView],
-    "block set": Blocked,
+    "block set": BlockedView,
     "collect": Collecting,
     "completion": Script,
     "demo": Story,
@@ -73,7 +73,7 @@ PAYLOADS: dict[str, Any] = {
     "smoke run": list[OutcomeView],
     "smoke show": list[OutcomeView],
     "tenant clear": TenantView,
-    "tenant import": Imported,
+    "tenant import": ImportedView,
     "tenant list": list[TenantView],
     "tenant set": TenantView,
     "token create": IssuedTokenView,
