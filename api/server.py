@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -26,13 +26,15 @@ async def serve(
     listeners: tuple[socket.socket, socket.socket],
     tls: ssl.SSLContext | None,
     most_connections: int,
+    proxies: Sequence[str],
     beside: Callable[[], Awaitable[Any]],
 ) -> None:
     """Answer the API on the first listener and probes on the second, until SIGINT or SIGTERM.
 
-    What is `beside` runs as long, and is cancelled then. With `tls` the API speaks HTTPS; the probes never do.
+    What is `beside` runs as long, and is cancelled then. With `tls` the API speaks HTTPS; the probes
+    never do. The API believes these proxies whom they speak for.
     """
-    servers = [_server(api, most_connections), _server(probes, most_connections)]
+    servers = [_server(api, most_connections, proxies), _server(probes, most_connections)]
     config: uvicorn.Config = servers[0].config
     config.load()
     config.ssl = tls  # made already, so that a wrong file is told before anything listens
@@ -48,10 +50,11 @@ async def serve(
     _log.info("api stopped")
 
 
-def _server(app: ASGIApp, most_connections: int) -> QuietServer:
+def _server(app: ASGIApp, most_connections: int, proxies: Sequence[str] = ()) -> QuietServer:
     return QuietServer(
         app,
         BoundedConnection,
+        proxies=proxies,
         limit_concurrency=most_connections,
         timeout_keep_alive=IDLE_SECONDS,
     )

@@ -49,6 +49,8 @@ VERBS = {
     "collect": "Collect beacons: what SDKs report of how they went.",
     "export-static": "Write what the origin would answer as files and a list of headers, for S3 to fail over to.",
     "controller": "Run the release controller, which does by itself what is due.",
+    "api": "Run the admin API: what the command line does, over HTTP.",
+    "login": "Keep a server and a token for it as a profile.",
     "notify": "Who is told of what happens (docs/notifications.md).",
     "doctor": "Check a set-up, and say how to mend it: keys, clock, store, databases, snapshot, policy, origin "
     "and edge.",

@@ -19,6 +19,7 @@ LATE = (
     "headrace.doctor.examine",
     "headrace.event_lines",
     "headrace.receivers",
+    "headrace.remote",
     "headrace.service_wiring",
     "headrace.wiring",
 )

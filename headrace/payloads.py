@@ -23,12 +23,14 @@ from api.views.smoke import OutcomeView
 from api.views.tenant import ImportedView, TenantView
 from api.views.token import IssuedTokenView, TokenView
 from headrace.demo.main import Story
+from headrace.verbs.api import Listening as ApiListening
 from headrace.verbs.builders import BuilderView
 from headrace.verbs.collect import Listening as Collecting
 from headrace.verbs.completion import Script
 from headrace.verbs.doctor import Report
 from headrace.verbs.export_static import Exported
 from headrace.verbs.keys import KeyPair, KeyView
+from headrace.verbs.login import LoggedIn
 from headrace.verbs.notify import ReceiverView, Trial
 from headrace.verbs.restore import Restored
 from headrace.verbs.serve import Listening, Renewed
@@ -40,6 +42,7 @@ VERSION = 1
 _ROLLOUT = ("start", "promote", "approve", "pause", "resume", "abort", "status")
 
 PAYLOADS: dict[str, Any] = {
+    "api": ApiListening,
     **{f"rollout {verb}": ChannelView for verb in _ROLLOUT},
     **{f"keys {verb}": list[KeyView] for verb in ("list", "rotate", "trust", "distrust")},
     **{f"builders {verb}": list[BuilderView] for verb in ("list", "trust", "distrust")},
@@ -57,6 +60,7 @@ PAYLOADS: dict[str, Any] = {
     "export-static": Exported,
     "history": list[HistoryView],
     "keys create": KeyPair,
+    "login": LoggedIn,
     "notify list": list[ReceiverView],
     "notify test": Trial,
     "pin clear": PinView,

@@ -18,6 +18,15 @@ def refuse_strangers(host: str, guards: str) -> None:
         raise Refused(f"who reaches {host} could go round the edge: give {guards}, or --open-to-all")
 
 
+def refuse_listeners(host: str) -> None:
+    """Raise `Refused` for an address that others reach, where tokens would go there in clear text."""
+    if not _is_own(host):
+        raise Refused(
+            f"who is on the way to {host} could read tokens: give --tls-certificate and --tls-key, or"
+            " --plain-http where TLS ends before this server"
+        )
+
+
 def secrets_in(file: Path) -> "EdgeSecrets":
     """The edge's secrets in this file, not read yet."""
     from origin.adapters.followed_file import FollowedFile  # slow to load

@@ -13,9 +13,14 @@ _DRAIN_SECONDS = 10
 
 
 class QuietServer(uvicorn.Server):
-    """A server of an application, with a protocol's class for its connections; `options` are uvicorn's."""
+    """A server of an application, with a protocol's class for its connections; `options` are uvicorn's.
 
-    def __init__(self, app: ASGIApp, protocol: type[asyncio.Protocol], **options: Any) -> None:
+    The proxies, by address, are believed whom they speak for.
+    """
+
+    def __init__(
+        self, app: ASGIApp, protocol: type[asyncio.Protocol], *, proxies: Sequence[str] = (), **options: Any
+    ) -> None:
         config = uvicorn.Config(
             app,
             http=protocol,
@@ -25,7 +30,8 @@ class QuietServer(uvicorn.Server):
             log_level="error",
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
             timeout_graceful_shutdown=_DRAIN_SECONDS,
             **options,
         )

@@ -3,10 +3,19 @@
 import ssl
 from pathlib import Path
 
-from bundles.core.errors import Failed
+from bundles.core.errors import Failed, Invalid
 
 
-def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
+def tls_of(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
+    """TLS as a server's options have it; None where they name no certificate. Raises `Invalid` for half of one."""
+    if certificate is not None and key is not None:
+        return _context(certificate, key, client_ca)
+    if certificate or key or client_ca:
+        raise Invalid("HTTPS needs --tls-certificate and --tls-key, and --client-ca needs HTTPS")
+    return None
+
+
+def _context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
     """TLS 1.2 or newer with this certificate chain and private key, from PEM files.
 
     With `client_ca`, only who has a certificate that this authority issued gets through the handshake. Raises

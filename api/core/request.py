@@ -9,6 +9,7 @@ import msgspec
 
 from api.core.operation import Operation, Route, Terms
 from api.core.problems import Malformed
+from bundles.core.errors import Stale
 from release.change import MAX_KEY_LENGTH
 
 DRY_RUN = "dry_run"
@@ -36,7 +37,7 @@ def read_operation(
 
 
 def read_terms(route: Route, query: Iterable[tuple[str, str]], if_match: str | None, key: str | None) -> Terms:
-    """The terms of a change. Raises `Malformed`."""
+    """The terms of a change. Raises `Malformed`, and `Stale` for an `If-Match` that no answer had."""
     if not route.is_change:
         return Terms()
     if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
@@ -53,7 +54,7 @@ def _revision(if_match: str | None) -> int | None:
         return None
     found = _ETAG.fullmatch(if_match.strip())
     if found is None:
-        raise Malformed(f'If-Match has the ETag of an earlier answer, as in "12": {if_match[:80]!r} is none')
+        raise Stale(f'If-Match has the ETag of an earlier answer, as in "12": {if_match[:80]!r} is none')
     return int(found[1])
 
 

@@ -13,9 +13,11 @@ from api.core.access import ADMINS, Caller, Grant
 from api.core.operation import Operation, Terms
 from api.core.page import Page
 from api.perform import Plane, look, only_reads, perform
-from headrace import wiring
+from bundles.core.errors import Invalid
+from headrace import remote, wiring
 from headrace.access_wiring import access_store
-from headrace.options import actor_or_login
+from headrace.options import DEFAULT_DATA, actor_or_login
+from headrace.profiles import chosen_profile
 from headrace.sources import FolderSources
 from release.change import Control
 
@@ -65,10 +67,16 @@ def send(asked: Operation[A], asking: Asking) -> A:
 
 @asynccontextmanager
 async def sending(operation: type[Operation[Any]], asking: Asking) -> AsyncIterator[Ask]:
-    """For who asks for the operation more than once.
+    """For who asks for the operation more than once: the server that a profile names, else the data folder.
 
     What only reads needs neither the key that signs, nor a right to all of the database.
     """
+    terms = Terms(asking.expect_revision, asking.idempotency_key, is_preview=_previewing.get())
+    if (profile := chosen_profile()) is not None:
+        _refuse_local_options(asking)
+        async with remote.asking_server(profile, terms) as ask_server:
+            yield ask_server
+        return
     caller = local_caller(asking.actor)
     sources = FolderSources(asking.data, asking.database, asking.health_database)
     if only_reads(operation):
@@ -78,7 +86,6 @@ async def sending(operation: type[Operation[Any]], asking: Asking) -> AsyncItera
 
         yield read
         return
-    terms = Terms(asking.expect_revision, asking.idempotency_key, is_preview=_previewing.get())
     async with (
         wiring.control(asking.data, asking.database) as control,
         access_store(asking.data, asking.database) as access,
@@ -117,10 +124,28 @@ async def items_of(ask: Ask, asked: Operation[Page[T]]) -> AsyncGenerator[T, Non
 
 
 def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:
-    """What `use` makes of the control plane in this data folder and database."""
+    """What `use` makes of the control plane in this data folder and database.
+
+    Raises `Invalid` where a profile names a server: no server does it on somebody's behalf.
+    """
+    if chosen_profile() is not None:
+        raise Invalid("this works on a data folder alone: leave HEADRACE_PROFILE and HEADRACE_SERVER out")
 
     async def run() -> T:
         async with wiring.control(data, database) as control:
             return await use(control)
 
     return anyio.run(run)
+
+
+def _refuse_local_options(asking: Asking) -> None:
+    """Raise `Invalid` for an option that would be without effect, and nobody would know."""
+    given = {
+        "--data": asking.data != DEFAULT_DATA,
+        "--database": asking.database is not None,
+        "--health-database": asking.health_database is not None,
+        "--actor": asking.actor is not None,
+    }
+    if wrong := [option for option, is_given in given.items() if is_given]:
+        variable = f"HEADRACE_{wrong[0].removeprefix('--').replace('-', '_').upper()}"
+        raise Invalid(f"a server has its own, and knows who you are: leave {wrong[0]} and {variable} out")

@@ -7,7 +7,9 @@ from rich.console import Console
 
 from api.views.plan import PlanView, plan_of
 from bundles.core.errors import Invalid
+from headrace import remote
 from headrace.options import AsJson, example
+from headrace.profiles import chosen_profile
 from headrace.tenant_list import TenantsOption, read_tenants
 from headrace.terminal import show
 from headrace.verbs.changes import previewing
@@ -45,13 +47,19 @@ def plan(
     if not any(f"{typed} ".startswith(f"{verb} ") for verb in _CHANGES):
         raise Invalid(f"{typed!r} can't be planned; what can: {', '.join(_CHANGES)}")
     known = read_tenants(tenants)
+    if known and chosen_profile() is not None:
+        raise Invalid("a server plans with the tenants that it knows: leave --tenants out")
     root = context.find_root().command
     try:
         with previewing():
             root.main(list(change), prog_name="headrace", standalone_mode=False)
     except Previewed as tried:
         answer = plan_of(tried, known, SystemClock().now())
-        show(answer, as_json, lambda console: _draw(console, answer))
+    except remote.Planned as tried:
+        answer = tried.plan
+    else:
+        return
+    show(answer, as_json, lambda console: _draw(console, answer))
 
 
 def _draw(console: Console, answer: PlanView) -> None:

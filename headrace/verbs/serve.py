@@ -1,14 +1,12 @@
 """`headrace serve`."""
 
 import asyncio
-import ssl
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from bundles.core.errors import Invalid
 from headrace import wiring
 from headrace.config_file import take_options
 from headrace.options import DEFAULT_DATA, AsJson, Data, EdgeSecretsFile, OpenToAll, SnapshotDatabase, example
@@ -116,10 +114,11 @@ def serve(
     from origin.workers import Seat, Supervisor
     from release.adapters.system_clock import SystemClock
     from serving.listening import address, listen
+    from serving.tls import tls_of
 
     if not (edge_secrets or client_ca or open_to_all):
         refuse_strangers(host, "--edge-secrets or --client-ca")
-    tls = _tls(tls_certificate, tls_key, client_ca)
+    tls = tls_of(tls_certificate, tls_key, client_ca)
     edge = None if edge_secrets is None else secrets_in(edge_secrets)
     trusted = wiring.trusted_keys(data)
     wiring.check_database(database)
@@ -164,13 +163,3 @@ def serve(
     give_large_blocks_back()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
-
-
-def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
-    if certificate is not None and key is not None:
-        from serving.tls import tls_context
-
-        return tls_context(certificate, key, client_ca)
-    if certificate or key or client_ca:
-        raise Invalid("HTTPS needs --tls-certificate and --tls-key, and --client-ca needs HTTPS")
-    return None

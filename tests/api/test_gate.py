@@ -7,14 +7,13 @@ import pytest
 
 from api.access_log import AccessLog
 from api.admission import Admission
-from api.app import Api
+from api.app import create_app
 from api.core.access import ADMINS, Caller, Grant, Role
 from api.core.limits import Limits
 from api.core.session import COOKIE, CSRF_HEADER, SessionKind, csrf_token
 from api.core.token import DAY
 from api.gate import AccessGate
 from api.perform import Plane
-from api.routes import all_routes
 from api.sessions import start_session
 from api.tokens import create_token
 from release.change import Author
@@ -34,7 +33,7 @@ def log(plane: Plane) -> AccessLog:
 @pytest.fixture
 async def client(plane: Plane, log: AccessLog) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API, without a credential."""
-    api = Api(plane, AccessGate(Admission(plane, log, FEW), log), all_routes())
+    api = create_app(plane, AccessGate(Admission(plane, log, FEW), log))
     transport = httpx.ASGITransport(api, client=("192.0.2.1", 1234))
     async with httpx.AsyncClient(transport=transport, base_url="https://api.example/api/v1") as opened:
         yield opened

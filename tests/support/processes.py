@@ -108,6 +108,27 @@ class CollectorProcess(Process):
         return _count(self.probes, f"headrace_beacons_{name}")
 
 
+class ApiProcess(Process):
+    """An admin API on free ports."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        super().__init__(data, "api", "--port", "0", "--probe-port", "0", *arguments)
+        listening = self.wait_for("api listening")
+        self.url = f"http://{listening['address']}"
+        self.probes = f"http://{listening['probes']}"
+
+
+@contextmanager
+def api(data: Path, *arguments: str) -> Iterator[ApiProcess]:
+    """An admin API on this data folder; it must stop cleanly at the end."""
+    process = ApiProcess(data, *arguments)
+    try:
+        yield process
+    finally:
+        code = process.stop()
+    assert code == 0
+
+
 @contextmanager
 def origin(data: Path, *arguments: str) -> Iterator[Origin]:
     """An origin that serves this data folder; it must stop cleanly at the end."""

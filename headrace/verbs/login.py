@@ -1,0 +1,56 @@
+"""`headrace login`."""
+
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from bundles.core.errors import Invalid
+from headrace.options import AsJson, example
+from headrace.terminal import show
+
+app = typer.Typer(add_completion=False)
+
+
+class LoggedIn(msgspec.Struct, frozen=True):
+    """The profile that was made, the server that it is for, and as whom that knows its user."""
+
+    profile: str
+    server: str
+    name: str
+    roles: list[str]
+
+
+@app.command(epilog=example("headrace login https://headrace.example --profile prod < token.txt"))
+def login(
+    server: Annotated[str, typer.Argument(metavar="URL", help="The server of the admin API.")],
+    profile: Annotated[str, typer.Option("--profile", help="What to call it: HEADRACE_PROFILE chooses it then.")],
+    as_json: AsJson = False,
+) -> None:
+    """Keep a server and a token for it as a profile. The token is asked for, or read from stdin.
+
+    It is tried before it is kept, in a file that nobody else can read.
+    """
+    from api.operations.callers import WhoAmI
+    from headrace.client import Client
+    from headrace.profiles import Profile, save_profile
+
+    token = _token()
+    with Client(server, token) as client:
+        me = client.send(WhoAmI())
+    save_profile(profile, Profile(server, token))
+    answer = LoggedIn(profile, server, me.name, sorted(me.roles))
+    show(answer, as_json, lambda console: console.print(f"{profile}: {server} as {me.name}"))
+
+
+def _token() -> str:
+    """From the terminal without an echo, or the first line of what is piped in."""
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass("token: ").strip()
+    token = sys.stdin.readline().strip()
+    if not token:
+        raise Invalid("give the token on stdin: headrace login URL --profile NAME < FILE")
+    return token

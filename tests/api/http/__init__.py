@@ -1,0 +1,1 @@
+"""The admin API over HTTP, as its users meet it."""
