@@ -30,6 +30,10 @@ class AccessGate:
         )
         return (await self._admission.admit(asking)).caller
 
+    async def admit_stranger(self, request: Request) -> None:
+        """Let in who need not be known, as to log in. Raises `TooMany`."""
+        await self._admission.admit_stranger(_address(request))
+
     def note_refusal(self, request: Request, caller: Caller | None, operation: str, fault: HeadraceError) -> None:
         """Count what was refused; what only failed is no refusal."""
         kind = kind_of(fault)

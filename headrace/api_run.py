@@ -8,7 +8,7 @@ import msgspec
 
 from api.access_log import AccessLog
 from api.admission import Admission
-from api.app import create_app
+from api.app import Place, create_app
 from api.core.limits import Limits
 from api.gate import AccessGate
 from api.perform import Plane
@@ -18,6 +18,7 @@ from api.sources import OpenedSources, Reports
 from headrace import wiring
 from headrace.access_wiring import access_store
 from headrace.health_wiring import health_store, open_source_map
+from headrace.login_file import LoginFile
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -29,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True):
     limits: Limits
     most_connections: int
     trusted_proxies: tuple[str, ...]
+    public_url: str | None
+    login: LoginFile | None
 
 
 async def run_api(
@@ -44,8 +47,9 @@ async def run_api(
         sources = OpenedSources(control, reports, lambda: wiring.builders(settings.data))
         plane = Plane(control, access, sources)
         log = AccessLog(access, control.clock)
+        gate = AccessGate(Admission(plane, log, settings.limits), log)
         await serve(
-            api=create_app(plane, AccessGate(Admission(plane, log, settings.limits), log)),
+            api=create_app(plane, gate, _oidc(plane, gate, settings)),
             probes=probes(control.ledger),
             listeners=listeners,
             tls=tls,
@@ -53,3 +57,12 @@ async def run_api(
             proxies=settings.trusted_proxies,
             beside=log.run,
         )
+
+
+def _oidc(plane: Plane, gate: AccessGate, settings: Settings) -> list[Place]:
+    """Where people log in and pipelines exchange their tokens; nowhere without a public URL."""
+    if settings.public_url is None:
+        return []
+    from headrace.oidc_wiring import oidc_places  # httpx and joserfc are slow to load
+
+    return oidc_places(plane, gate, settings.public_url, settings.login)

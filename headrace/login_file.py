@@ -1,6 +1,7 @@
 """The file of the provider that people log in at. It may hold a secret, so it is for its owner alone."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -37,3 +38,14 @@ def read_login_file(file: Path) -> LoginFile:
     except (msgspec.ValidationError, Invalid) as error:
         raise Invalid(f"{file}: {error}") from None
     return read
+
+
+def parse_public_url(text: str) -> str:
+    """The URL that users know this Headrace by. Raises `Invalid` for what is no origin, or not HTTPS."""
+    try:
+        check_issuer(text)
+    except Invalid:
+        raise Invalid(f"{text!r} is no public URL: write it as in https://headrace.example.com") from None
+    if urlsplit(text).path not in ("", "/"):
+        raise Invalid(f"{text!r} has a path: name scheme and host, as in https://headrace.example.com")
+    return text.rstrip("/")

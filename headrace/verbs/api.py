@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bundles.core.errors import Invalid
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, HealthDatabase, example
 from headrace.reach import refuse_listeners
 from headrace.terminal import show
@@ -52,6 +53,18 @@ def api(
         typer.Option("--strangers", min=1, help="The most requests a minute of one address without a credential."),
     ] = 30,
     connections: Annotated[int, typer.Option("--connections", min=1, help="The most at a time.")] = 1024,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            "--public-url",
+            metavar="URL",
+            help="The URL that users know this API by: trusted publishers' tokens are made for it.",
+        ),
+    ] = None,
+    login: Annotated[
+        Path | None,
+        typer.Option("--login", metavar="FILE", help="The OpenID provider that people log in at, in TOML."),
+    ] = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     health_database: HealthDatabase = None,
@@ -65,12 +78,15 @@ def api(
     from api.core.limits import Limits
     from headrace import wiring
     from headrace.api_run import Settings, run_api
+    from headrace.login_file import parse_public_url, read_login_file
     from serving.listening import address, listen
     from serving.tls import tls_of
 
     tls = tls_of(tls_certificate, tls_key, None)
     if tls is None and not plain_http:
         refuse_listeners(host)
+    if login is not None and public_url is None:
+        raise Invalid("people come back from their provider to the --public-url: name it beside --login")
     wiring.check_database(database)
     listeners = listen(host, port), listen(host, probe_port)
     scheme = "http" if tls is None else "https"
@@ -83,6 +99,8 @@ def api(
         limits=Limits(reads=reads, changes=changes, strangers=strangers),
         most_connections=connections,
         trusted_proxies=tuple(trusted_proxy or ()),
+        public_url=None if public_url is None else parse_public_url(public_url),
+        login=None if login is None else read_login_file(login),
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_api(settings, listeners, tls))

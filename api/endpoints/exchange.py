@@ -1,0 +1,58 @@
+"""A pipeline's ID token for a session."""
+
+from collections.abc import Mapping
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import COMMON_HEADERS
+from api.core.problems import Malformed
+from api.core.session import RULES, SessionKind
+from api.endpoints.endpoint import Progress, body_of
+from api.exchange import Exchange
+from api.gate import AccessGate
+
+PATH = "/exchange"
+_MAX_BODY_BYTES = 64 * 1024
+
+
+class ExchangeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which trusted publisher the pipeline is, and the ID token of its CI service."""
+
+    publisher: str
+    token: str
+
+
+class ExchangeView(msgspec.Struct, frozen=True):
+    """What to send as `Authorization: Bearer`, and for how many seconds it holds."""
+
+    token: str
+    expires_in: int
+
+
+class ExchangeEndpoint:
+    """Takes a token from anybody, as often as a stranger may ask."""
+
+    name = "exchange"
+
+    def __init__(self, exchange: Exchange, gate: AccessGate) -> None:
+        self._exchange = exchange
+        self._gate = gate
+
+    async def respond(self, request: Request, path: Mapping[str, str], progress: Progress) -> Response:
+        """The session's secret."""
+        del path, progress
+        await self._gate.admit_stranger(request)
+        asked = _read(await body_of(request, _MAX_BODY_BYTES))
+        view = ExchangeView(
+            await self._exchange(asked.publisher, asked.token), RULES[SessionKind.PIPELINE].longest
+        )
+        return Response(msgspec.json.encode(view), 201, COMMON_HEADERS, "application/json")
+
+
+def _read(body: bytes) -> ExchangeAsked:
+    try:
+        return msgspec.json.decode(body, type=ExchangeAsked)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f'send {{"publisher": "…", "token": "…"}}: {error}') from None
