@@ -144,11 +144,11 @@ async def test_the_browser_keeps_the_attempt_where_no_script_and_no_other_host_s
     assert len({state, nonce, verifier, *kept(await login.begin()).split(".")}) == 6
 
 
-@pytest.mark.parametrize("cookie", [None, "", "a", "a.b", "a.b.", "a.b.c.d"])
-async def test_a_login_that_was_not_begun_here_is_refused(login: Login, cookie: str | None) -> None:
+async def test_a_login_that_was_not_begun_here_is_refused(login: Login) -> None:
     parameters = await back(await login.begin())
-    with pytest.raises(NotAuthenticated, match="no login was begun in this browser"):
-        await login.finish(parameters, cookie)
+    for cookie in (None, "", "a", "a.b", "a.b.", "a.b.c.d"):
+        with pytest.raises(NotAuthenticated, match="no login was begun in this browser"):
+            await login.finish(parameters, cookie)
 
 
 async def test_a_login_that_was_begun_in_another_browser_is_refused(login: Login) -> None:

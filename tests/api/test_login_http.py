@@ -131,13 +131,11 @@ async def test_a_pipeline_exchanges_its_token_and_ends_its_session(
     assert (await browser.get("/api/v1/me", headers=bearer)).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b'{"publisher":"x"}', b'{"publisher":"x","token":"y","z":1}', b"\xff"]
-)
-async def test_what_is_no_exchange_is_told(browser: httpx.AsyncClient, body: bytes) -> None:
-    answer = await browser.post("/api/v1/exchange", content=body)
-    assert answer.status_code == 400
-    assert '{"publisher": "…", "token": "…"}' in answer.json()["detail"]
+async def test_what_is_no_exchange_is_told(browser: httpx.AsyncClient) -> None:
+    for body in (b"", b"[]", b'{"publisher":"x"}', b'{"publisher":"x","token":"y","z":1}', b"\xff"):
+        answer = await browser.post("/api/v1/exchange", content=body)
+        assert answer.status_code == 400
+        assert '{"publisher": "…", "token": "…"}' in answer.json()["detail"]
 
 
 async def test_a_stranger_may_ask_so_often_a_minute(browser: httpx.AsyncClient) -> None:
