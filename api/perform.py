@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from importlib import import_module
-from typing import Any, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
@@ -11,6 +12,9 @@ from api.core.operation import Change, Operation, Terms, route_of
 from api.ports import Access
 from api.sources import OpenedSources, Sources
 from release.change import Author, Control
+
+if TYPE_CHECKING:
+    from api.publish import Publishing  # slow to load, and few operations need it
 
 A = TypeVar("A")
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -25,14 +29,24 @@ class Plane(msgspec.Struct, frozen=True):
     control: Control
     access: Access
     sources: Sources | None = None
+    publishing: "Publishing | None" = None
+
+    @property
+    def readable(self) -> Sources:
+        """What is read."""
+        return self.sources or OpenedSources(self.control)
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One operation's surroundings: what it is performed on, for whom, and on which terms."""
+    """One operation's surroundings: what it is performed on, for whom, and on which terms.
+
+    `archive` is the file that was sent, where the operation takes one.
+    """
 
     plane: Plane
     caller: Caller
     terms: Terms
+    archive: Path | None = None
 
     @property
     def control(self) -> Control:
@@ -84,15 +98,17 @@ def only_reads(operation: type[Operation[Any]]) -> bool:
     return operation in _readers
 
 
-async def perform(plane: Plane, caller: Caller, asked: Operation[A], terms: Terms) -> A:
+async def perform(
+    plane: Plane, caller: Caller, asked: Operation[A], terms: Terms, archive: Path | None = None
+) -> A:
     """The operation's answer.
 
     Raises `NotAllowed`, what its use case raises, and `Previewed` for a change that was only tried.
     """
     if only_reads(type(asked)):
-        return await look(plane.sources or OpenedSources(plane.control), caller, asked)
+        return await look(plane.readable, caller, asked)
     _require_right(caller, asked)
-    return cast("A", await _handlers[type(asked)](Call(plane, caller, terms), asked))
+    return cast("A", await _handlers[type(asked)](Call(plane, caller, terms, archive), asked))
 
 
 async def look(sources: Sources, caller: Caller, asked: Operation[A]) -> A:

@@ -15,6 +15,7 @@ from api.views.channel import ChannelView
 from api.views.error import ErrorsView
 from api.views.pin import PinView
 from api.views.plan import PlanView
+from api.views.published import PublishedView
 from api.views.refusal import RefusalView
 from api.views.resolution import HoldersView, ResolutionView
 from api.views.retirement import RetirementView
@@ -70,6 +71,7 @@ PAYLOADS: dict[str, Any] = {
     "policy apply": Policy,
     "policy show": Policy,
     "provenance": ProvenanceView,
+    "publish": PublishedView,
     "restore": Restored,
     "retire": RetirementView,
     "rollback": ChannelView,
@@ -97,7 +99,7 @@ LINES: dict[str, Any] = {
 }
 """The verbs that print a document on each line, of this type."""
 
-UNDECLARED = ("audit export", "diff", "keys resign", "publish", "publish-batch")
+UNDECLARED = ("audit export", "diff", "keys resign", "publish-batch")
 """The verbs whose documents have no type of their own, and so no schema."""
 
 

@@ -17,14 +17,20 @@ from headrace import wiring
 from headrace.provenance_options import Given, provenance_of, with_archive
 
 
+class Made(msgspec.Struct, frozen=True):
+    """How builds were made, and what attests that."""
+
+    provenance: Provenance
+    attestations: tuple[Attestation, ...]
+
+
 class Rules(msgspec.Struct, frozen=True):
     """The rules that builds are made by, as `Order` has them."""
 
     budgets: tuple[Budget, ...]
     source_maps: bool
     allowed_secrets: frozenset[ArtifactPath]
-    provenance: Provenance
-    attestations: tuple[Attestation, ...]
+    made: Made
 
     def order(self, product: Product, version: Version, files: Path) -> Order:
         """The order for the build of these files; an archive is read for its digest."""
@@ -34,8 +40,8 @@ class Rules(msgspec.Struct, frozen=True):
             budgets=self.budgets,
             source_maps=self.source_maps,
             allowed_secrets=self.allowed_secrets,
-            provenance=with_archive(self.provenance, files),
-            attestations=self.attestations,
+            provenance=with_archive(self.made.provenance, files),
+            attestations=self.made.attestations,
         )
 
 
@@ -49,12 +55,21 @@ def parse_rules(
     source_maps: bool,
 ) -> Rules:
     """The rules that these options say. Raises `Invalid`, and `Refused` for an attestation that is forged."""
-    attested = wiring.attestations(attestations or ())
-    refuse_forgeries(attested, wiring.builders(data))
     return Rules(
         budgets=tuple(parse_budget(text) for text in budgets or ()),
         source_maps=source_maps,
         allowed_secrets=frozenset(parse_artifact_path(text) for text in allowed_secrets or ()),
-        provenance=provenance_of(given, attested, os.environ),
-        attestations=attested,
+        made=_made(data, given, attestations),
     )
+
+
+def made_of(data: Path, given: Given, attestations: Sequence[Path] | None, files: Path) -> Made:
+    """How the build of these files was made; an archive is read for its digest. Raises as `parse_rules`."""
+    made = _made(data, given, attestations)
+    return msgspec.structs.replace(made, provenance=with_archive(made.provenance, files))
+
+
+def _made(data: Path, given: Given, attestations: Sequence[Path] | None) -> Made:
+    attested = wiring.attestations(attestations or ())
+    refuse_forgeries(attested, wiring.builders(data))
+    return Made(provenance_of(given, attested, os.environ), attested)

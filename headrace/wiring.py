@@ -14,8 +14,9 @@ import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
+import anyio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundles.adapters.builder_files import BuilderFiles
@@ -23,12 +24,14 @@ from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
 from bundles.adapters.input_files import read_document, read_input
 from bundles.adapters.key_files import KeyFiles, load_private_key, read_private
-from bundles.adapters.source_files import SourceFiles
+from bundles.adapters.source_files import MAX_BUILD_BYTES, SourceFiles
 from bundles.attestations import Builders
 from bundles.core.attestation import Attestation, parse_attestations
 from bundles.core.errors import Failed, Invalid
 from bundles.core.provenance import Input
 from bundles.core.trust import KeyRing, TrustedKey, TrustedKeys
+from bundles.cores import Cores
+from bundles.order import Publisher
 from bundles.ports import Store
 from origin.ports import Feed, Shards
 from release.adapters.backup_file import BackupFile
@@ -40,6 +43,9 @@ from release.core.routing import RoutingTable
 from release.core.snapshot import MAX_SEALED_BYTES
 from release.ports import Leadership, Ledger, SnapshotStore
 from release.snapshot import read_table, refuse_strangers, refuse_to_begin_anew
+
+if TYPE_CHECKING:
+    from api.publish import Publishing
 
 STORE_VARIABLE = "HEADRACE_STORE"
 BACKUP_VARIABLE = "HEADRACE_BACKUP_SECRET"
@@ -103,6 +109,15 @@ def source(path: Path, include: Sequence[str] = ()) -> Iterator[SourceFiles]:
             yield files
     else:
         raise Invalid(f"{path} is neither a folder nor an archive: name what your build system wrote")
+
+
+def publishing(control: Control) -> "Publishing":
+    """What builds are made of archives with, in the control plane's store and signed with its key."""
+    from api.publish import AT_ONCE, Publishing  # few verbs need these, and they are slow to load
+    from bundles.adapters.archive import unpacked
+
+    publisher = Publisher(control.builds, control.signing_key, control.trusted, Cores())
+    return Publishing(publisher, unpacked, read_input, MAX_BUILD_BYTES, anyio.CapacityLimiter(AT_ONCE))
 
 
 def inputs(files: Iterable[Path]) -> tuple[Input, ...]:

@@ -8,7 +8,7 @@ import msgspec
 
 from api.core.operation import PREFIX, Route
 from api.core.problems import CONTENT_TYPE, KINDS, Kind, Problem
-from api.core.request import DRY_RUN
+from api.core.request import ARCHIVE_TYPES, DRY_RUN
 
 VERSION = "1"
 _REFS = "#/components/schemas/{name}"
@@ -32,6 +32,7 @@ _DRY_RUN = {
     "description": "Say what the change would do, and do not make it",
     "schema": {"type": "boolean", "default": False},
 }
+_ARCHIVE = {"required": True, "content": {name: {} for name in ARCHIVE_TYPES}}
 _SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
 
 
@@ -57,6 +58,7 @@ def document(routes: Sequence[Route], plan: type[Any]) -> dict[str, Any]:
             "x-roles": sorted(route.roles),
             "parameters": [*(_parameter(route, *each) for each in in_url[route]), *_terms(route)],
             **({"requestBody": _request_body(route, taken[route])} if route in taken else {}),
+            **({"requestBody": _ARCHIVE} if route.takes_archive else {}),
             "responses": _responses(route, answer),
         }
     return {
@@ -120,7 +122,9 @@ def _responses(route: Route, answer: dict[str, Any]) -> dict[str, Any]:
     statuses = {str(route.status): {"description": HTTPStatus(route.status).phrase, **success}}
     if route.is_change and route.status != HTTPStatus.OK:
         statuses[str(HTTPStatus.OK.value)] = {"description": "What the change would do", **success}
-    if not route.is_change:
+    if route.takes_archive:
+        statuses[str(HTTPStatus.OK.value)] = {"description": "It was there already, with these files", **success}
+    if not route.is_change and not route.takes_archive:
         statuses[str(HTTPStatus.NOT_MODIFIED.value)] = {"description": "It is as If-None-Match has it"}
     by_status: dict[HTTPStatus, str] = {}
     for kind in KINDS:

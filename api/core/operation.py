@@ -25,7 +25,7 @@ class Operation(msgspec.Struct, Generic[A], frozen=True, kw_only=True, forbid_un
     """Something that can be asked of the control plane; `A` is what answers it.
 
     Those of its fields that its path names are in the URL. The others are the query of a `GET` and a `DELETE`, and
-    the JSON body of every other method.
+    the JSON body of every other method, but for what takes an archive as its body.
     """
 
 
@@ -52,6 +52,7 @@ class Route(msgspec.Struct, frozen=True):
     path: str
     roles: frozenset[Role]
     status: int
+    takes_archive: bool = False
 
     @property
     def name(self) -> str:
@@ -84,17 +85,22 @@ class Route(msgspec.Struct, frozen=True):
     @property
     def has_body(self) -> bool:
         """True where the fields that are not in the path are a JSON body."""
-        return self.method in (Method.POST, Method.PUT)
+        return self.method in (Method.POST, Method.PUT) and not self.takes_archive
 
 
 _routes: dict[type[Operation[Any]], Route] = {}
 
 
-def route(method: Method, path: str, roles: frozenset[Role], status: int = 200) -> Callable[[O_co], O_co]:
-    """Says of an operation where it is below `PREFIX`, who may ask for it, and the status of its answer."""
+def route(
+    method: Method, path: str, roles: frozenset[Role], status: int = 200, *, takes_archive: bool = False
+) -> Callable[[O_co], O_co]:
+    """Says of an operation where it is below `PREFIX`, who may ask for it, and the status of its answer.
+
+    With `takes_archive` its body is an archive, and the fields that are not in the path are the query.
+    """
 
     def declare(operation: O_co) -> O_co:
-        _routes[operation] = Route(operation, method, path, roles, status)
+        _routes[operation] = Route(operation, method, path, roles, status, takes_archive)
         return operation
 
     return declare

@@ -15,6 +15,7 @@ from release.change import MAX_KEY_LENGTH
 DRY_RUN = "dry_run"
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Of a JSON body. Archives have limits of their own."""
+ARCHIVE_TYPES = ("application/gzip", "application/zip", "application/x-tar")
 MAX_PARAMETERS = 200
 
 _ETAG = re.compile(r'"(\d{1,18})(?:\.[0-9a-f]{16})?"')

@@ -9,11 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Column
 
+from api.operations.publishing import PublishBuild
+from api.publish import order_of
+from api.views.published import PublishedView, view_published
 from bundles.core.compress import Encoding
-from bundles.core.manifest import Manifest
-from bundles.core.names import parse_product
-from bundles.core.size import parse_size
-from bundles.core.version import parse_version
 from bundles.cores import Cores
 from bundles.deltas import MAX_BASES
 from bundles.order import Order, Publisher
@@ -21,7 +20,6 @@ from bundles.ports import ArtifactSource
 from bundles.publish import Published
 from bundles.publish import publish as publish_build
 from headrace import wiring
-from headrace.held import Held
 from headrace.options import (
     DEFAULT_DATA,
     AllowSecretOption,
@@ -43,10 +41,11 @@ from headrace.provenance_options import (
     SbomFileOption,
     SbomOption,
 )
-from headrace.publish_rules import parse_rules
+from headrace.publish_rules import made_of
 from headrace.tables import print_table
 from headrace.terminal import progress, show
 from release.core.names import STABLE, Channel, parse_channel
+from release.held import Held
 
 app = typer.Typer(add_completion=False)
 
@@ -87,14 +86,25 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Make an immutable, signed, compressed build. What tenants are served does not change."""
-    parsed = parse_product(product), parse_version(version)
-    parsed_channel = parse_channel(channel)
+    asked = PublishBuild(
+        product=product,
+        version=version,
+        include=tuple(include or ()),
+        source_maps=source_maps,
+        allow_secret=tuple(allow_secret or ()),
+        budget=tuple(budget or ()),
+        channel=channel,
+        deltas=deltas,
+        delta_budget=delta_bytes,
+    )
     given = Given(commit, source_repository, builder, input_ or (), sbom, sbom_file)
-    rules = parse_rules(data, budget, allow_secret, given, attestation, source_maps=source_maps)
-    order = msgspec.structs.replace(rules.order(*parsed, files), delta_bytes=parse_size(delta_bytes))
-    with wiring.source(files, include or ()) as source:
-        published = anyio.run(_publish, data, database, key, order, source, parsed_channel, deltas)
-    show(_document(published), as_json, lambda console: _draw(console, published))
+    order, clients = order_of(asked), parse_channel(channel)
+    made = made_of(data, given, attestation, files)
+    order = msgspec.structs.replace(order, provenance=made.provenance, attestations=made.attestations)
+    with wiring.source(files, asked.include) as source:
+        published = anyio.run(_publish, data, database, key, order, source, clients, deltas)
+    view = view_published(published)
+    show(view, as_json, lambda console: _draw(console, view))
 
 
 async def _publish(
@@ -106,6 +116,7 @@ async def _publish(
     channel: Channel,
     deltas: int,
 ) -> Published:
+    """What the operation does, with the files where they are and with a key that may be a tenant's."""
     signing_key, trusted = wiring.publishing_keys(data, key)
     held = Held(await wiring.routing_table(data, database, trusted), channel)
     async with wiring.store(data) as store:
@@ -114,26 +125,20 @@ async def _publish(
             return await publish_build(publisher, held.complete(order, deltas), source, lambda _: advance())
 
 
-def _document(published: Published) -> dict[str, object]:
-    document = msgspec.to_builtins(published)
-    return {**document.pop("manifest"), **document}
-
-
-def _draw(console: Console, published: Published) -> None:
-    manifest = published.manifest
-    unchanged = f"{published.mended} damaged blobs mended" if published.mended else "nothing changed"
-    state = "published" if published.created else f"already published, {unchanged}:"
-    console.print(f"{state} {manifest.product}@{manifest.version}")
-    for each in published.unmeasured:
+def _draw(console: Console, view: PublishedView) -> None:
+    unchanged = f"{view.mended} damaged blobs mended" if view.mended else "nothing changed"
+    state = "published" if view.created else f"already published, {unchanged}:"
+    console.print(f"{state} {view.product}@{view.version}")
+    for each in view.unmeasured:
         console.print(f"the budget {each.budget} was not measured: {each.why}")
-    _draw_sizes(console, manifest)
+    _draw_sizes(console, view)
 
 
-def _draw_sizes(console: Console, manifest: Manifest) -> None:
-    bases = list(dict.fromkeys(delta.base for artifact in manifest.artifacts for delta in artifact.deltas))
+def _draw_sizes(console: Console, view: PublishedView) -> None:
+    bases = list(dict.fromkeys(delta.base for artifact in view.artifacts for delta in artifact.deltas))
     columns = ["file", *map(str, Encoding), *(f"dcz from {base}" for base in bases)]
     rows = []
-    for artifact in manifest.artifacts:
+    for artifact in view.artifacts:
         sizes = {variant.encoding: str(variant.size) for variant in artifact.variants}
         deltas = {delta.base: str(delta.size) for delta in artifact.deltas}
         cells = [*(sizes.get(encoding, "-") for encoding in Encoding), *(deltas.get(base, "-") for base in bases)]

@@ -20,7 +20,6 @@ from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
 from headrace import wiring
 from headrace.exits import Exit
-from headrace.held import Held
 from headrace.options import (
     DEFAULT_DATA,
     AllowSecretOption,
@@ -45,6 +44,7 @@ from headrace.provenance_options import (
 from headrace.publish_rules import Rules, parse_rules
 from headrace.terminal import progress, show, tell
 from release.core.names import STABLE, Channel, parse_channel
+from release.held import Held
 
 app = typer.Typer(add_completion=False)
 
