@@ -12,8 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from api import metrics
 from api.answers import REQUEST_ID, problem_response
-from api.core.operation import PREFIX, Method
+from api.core.operation import PREFIX, Method, Route
 from api.core.problems import NoSuchMethod
+from api.endpoints.archive import ArchiveEndpoint
 from api.endpoints.endpoint import Endpoint, Progress
 from api.endpoints.openapi import PATH as OPENAPI_PATH
 from api.endpoints.openapi import OpenApiEndpoint
@@ -82,10 +83,14 @@ class Api:
         raise NotFound(f"there is no {path[:200]!r} here: see {PREFIX}{OPENAPI_PATH}")
 
 
+def _endpoint(route: Route, plane: Plane, gate: AccessGate) -> Endpoint:
+    return (ArchiveEndpoint if route.takes_archive else OperationEndpoint)(route, plane, gate)
+
+
 def create_app(plane: Plane, gate: AccessGate, others: Iterable[Place] = ()) -> Api:
     """The API of all operations, with these other endpoints."""
     routes = all_routes()
-    places: list[Place] = [(route.method, route.path, OperationEndpoint(route, plane, gate)) for route in routes]
+    places: list[Place] = [(route.method, route.path, _endpoint(route, plane, gate)) for route in routes]
     return Api([*places, (Method.GET, OPENAPI_PATH, OpenApiEndpoint(routes)), *others], gate)
 
 

@@ -107,18 +107,19 @@ async def perform(
     """
     if only_reads(type(asked)):
         return await look(plane.readable, caller, asked)
-    _require_right(caller, asked)
+    require_right(caller, asked)
     return cast("A", await _handlers[type(asked)](Call(plane, caller, terms, archive), asked))
 
 
 async def look(sources: Sources, caller: Caller, asked: Operation[A]) -> A:
     """The answer of an operation that only reads. Raises as `perform` does."""
-    _require_right(caller, asked)
+    require_right(caller, asked)
     _load(type(asked))
     return cast("A", await _readers[type(asked)](Look(sources, caller), asked))
 
 
-def _require_right(caller: Caller, asked: Operation[Any]) -> None:
+def require_right(caller: Caller, asked: Operation[Any]) -> None:
+    """Raise `NotAllowed` where the caller may not ask for this, by its roles or by what they are for."""
     caller.require_role(route_of(type(asked)).roles)
     caller.require_scope(getattr(asked, "product", None), getattr(asked, "tenant", None))
 

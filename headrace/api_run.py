@@ -45,7 +45,7 @@ async def run_api(
     ):
         reports = Reports(health.errors, open_source_map)
         sources = OpenedSources(control, reports, lambda: wiring.builders(settings.data))
-        plane = Plane(control, access, sources)
+        plane = Plane(control, access, sources, wiring.publishing(control))
         log = AccessLog(access, control.clock)
         gate = AccessGate(Admission(plane, log, settings.limits), log)
         await serve(

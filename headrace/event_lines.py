@@ -12,7 +12,7 @@ from bundles.core.names import parse_product
 from headrace import wiring
 from headrace.change_text import cells_of
 from headrace.terminal import tell
-from headrace.verbs.changes import Asking, items_of, local_caller, sending
+from headrace.verbs.changes import Asking, items_of, local_caller, refuse_servers, sending
 from release.core.notices import Severity
 
 
@@ -29,6 +29,7 @@ async def _print(product: str | None, since: int, asking: Asking, as_json: bool)
 
 
 async def _follow(product: str | None, since: int, asking: Asking, as_json: bool) -> None:
+    refuse_servers()
     wanted = None if product is None else parse_product(product)
     async with (
         wiring.ledger(asking.data, asking.database) as ledger,
