@@ -16,8 +16,8 @@ from api.core.operation import PREFIX, Method, Route
 from api.core.problems import NoSuchMethod
 from api.endpoints.archive import ArchiveEndpoint
 from api.endpoints.endpoint import Endpoint, Progress
-from api.endpoints.openapi import PATH as OPENAPI_PATH
-from api.endpoints.openapi import OpenApiEndpoint
+from api.endpoints.described import all_described
+from api.endpoints.openapi import OPENAPI, OpenApiEndpoint, openapi_json
 from api.endpoints.operation import OperationEndpoint
 from api.gate import AccessGate
 from api.perform import Plane
@@ -80,7 +80,7 @@ class Api:
                     allowed = sorted({*endpoints, *(["HEAD"] if "GET" in endpoints else [])})
                     raise NoSuchMethod(f"{request.method} is none of this URL's: {', '.join(allowed)}", allowed)
                 return endpoint, found.groupdict()
-        raise NotFound(f"there is no {path[:200]!r} here: see {PREFIX}{OPENAPI_PATH}")
+        raise NotFound(f"there is no {path[:200]!r} here: see {PREFIX}{OPENAPI.path}")
 
 
 def _endpoint(route: Route, plane: Plane, gate: AccessGate) -> Endpoint:
@@ -91,7 +91,8 @@ def create_app(plane: Plane, gate: AccessGate, others: Iterable[Place] = ()) -> 
     """The API of all operations, with these other endpoints."""
     routes = all_routes()
     places: list[Place] = [(route.method, route.path, _endpoint(route, plane, gate)) for route in routes]
-    return Api([*places, (Method.GET, OPENAPI_PATH, OpenApiEndpoint(routes)), *others], gate)
+    told = OpenApiEndpoint(openapi_json(routes, all_described()))
+    return Api([*places, (OPENAPI.method, OPENAPI.path, told), *others], gate)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

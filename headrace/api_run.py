@@ -9,7 +9,9 @@ import msgspec
 from api.access_log import AccessLog
 from api.admission import Admission
 from api.app import Place, create_app
+from api.core.leak_report import Reporters
 from api.core.limits import Limits
+from api.endpoints.leaks import LEAKS, LeaksEndpoint
 from api.gate import AccessGate
 from api.perform import Plane
 from api.probes import probes
@@ -32,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True):
     trusted_proxies: tuple[str, ...]
     public_url: str | None
     login: LoginFile | None
+    leak_reporters: Reporters
 
 
 async def run_api(
@@ -48,8 +51,9 @@ async def run_api(
         plane = Plane(control, access, sources, wiring.publishing(control))
         log = AccessLog(access, control.clock)
         gate = AccessGate(Admission(plane, log, settings.limits), log)
+        leaks = (LEAKS.method, LEAKS.path, LeaksEndpoint(plane, gate, settings.leak_reporters))
         await serve(
-            api=create_app(plane, gate, _oidc(plane, gate, settings)),
+            api=create_app(plane, gate, [leaks, *_oidc(plane, gate, settings)]),
             probes=probes(control.ledger),
             listeners=listeners,
             tls=tls,

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of all operations, made from the operations themselves."""
+"""The OpenAPI 3.1 document of all that can be asked, made from the operations and descriptions themselves."""
 
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from api.core.described import Described, Parameter
 from api.core.operation import PREFIX, Route
 from api.core.problems import CONTENT_TYPE, KINDS, Kind, Problem
 from api.core.request import ARCHIVE_TYPES, DRY_RUN
@@ -36,16 +37,22 @@ _ARCHIVE = {"required": True, "content": {name: {} for name in ARCHIVE_TYPES}}
 _SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
 
 
-def document(routes: Sequence[Route], plan: type[Any]) -> dict[str, Any]:
-    """The document; `plan` is what answers a change that is only tried."""
+def document(routes: Sequence[Route], others: Sequence[Described], plan: type[Any]) -> dict[str, Any]:
+    """The document of these operations and these other endpoints; `plan` is what answers a change that is only
+    tried.
+    """
     bodies = {route: _body_type(route) for route in routes if route.has_body}
-    kinds = [plan, Problem, *(route.answer for route in routes), *bodies.values()]
+    sent = [each.body for each in others if each.body is not None]
+    answered = [each.answer for each in others if each.answer is not None]
+    kinds = [plan, Problem, *(route.answer for route in routes), *bodies.values(), *sent, *answered]
     fields = [field.type for route in routes for field in _in_url(route)]
     schemas, components = msgspec.json.schema_components([*kinds, *fields], ref_template=_REFS)
     known = iter(schemas)
     plan_schema, _ = next(known), next(known)
     answers = {route: next(known) for route in routes}
     taken = {route: next(known) for route in bodies}
+    others_taken = {each: next(known) for each in others if each.body is not None}
+    others_answers = {each: next(known) for each in others if each.answer is not None}
     in_url = {route: [(field, next(known)) for field in _in_url(route)] for route in routes}
     paths: dict[str, Any] = {}
     for route in routes:
@@ -61,6 +68,9 @@ def document(routes: Sequence[Route], plan: type[Any]) -> dict[str, Any]:
             **({"requestBody": _ARCHIVE} if route.takes_archive else {}),
             "responses": _responses(route, answer),
         }
+    for each in others:
+        found = _other(each, others_taken.get(each), others_answers.get(each))
+        paths.setdefault(PREFIX + each.path, {})[each.method.lower()] = found
     return {
         "openapi": "3.1.0",
         "info": {"title": "Headrace", "version": VERSION, "summary": "What is asked of the control plane"},
@@ -74,6 +84,33 @@ def document(routes: Sequence[Route], plan: type[Any]) -> dict[str, Any]:
                 "session": {"type": "apiKey", "in": "cookie", "name": "__Host-headrace"},
             },
         },
+    }
+
+
+def _other(described: Described, taken: dict[str, Any] | None, answer: dict[str, Any] | None) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": HTTPStatus(described.status).phrase}
+    if answer is not None:
+        success["content"] = {"application/json": {"schema": answer}}
+    required = {"required": True, "content": {"application/json": {"schema": taken}}}
+    return {
+        "operationId": described.name,
+        "summary": described.summary,
+        "description": described.description,
+        "tags": ["access"],
+        **({"security": []} if described.is_public else {}),
+        "parameters": [_text(parameter) for parameter in described.parameters],
+        **({} if taken is None else {"requestBody": required}),
+        "responses": {str(described.status): success, **_problems()},
+    }
+
+
+def _text(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.required,
+        "description": parameter.description,
+        "schema": {"type": "string"},
     }
 
 
@@ -126,11 +163,15 @@ def _responses(route: Route, answer: dict[str, Any]) -> dict[str, Any]:
         statuses[str(HTTPStatus.OK.value)] = {"description": "It was there already, with these files", **success}
     if not route.is_change and not route.takes_archive:
         statuses[str(HTTPStatus.NOT_MODIFIED.value)] = {"description": "It is as If-None-Match has it"}
+    return {**statuses, **_problems()}
+
+
+def _problems() -> dict[str, Any]:
     by_status: dict[HTTPStatus, str] = {}
     for kind in KINDS:
         by_status.setdefault(kind.status, kind.name)
     responses = "#/components/responses/"
-    return {**statuses, **{str(status.value): {"$ref": responses + name} for status, name in by_status.items()}}
+    return {str(status.value): {"$ref": responses + name} for status, name in by_status.items()}
 
 
 def _problem(kind: Kind) -> dict[str, Any]:

@@ -1,28 +1,37 @@
 """The OpenAPI document, for everyone: it says nothing of what is there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import COMMON_HEADERS
+from api.core.described import Described
 from api.core.openapi import document
-from api.core.operation import Route
+from api.core.operation import Method, Route
 from api.endpoints.endpoint import Progress
 from api.views.plan import PlanView
 
-PATH = "/openapi.json"
+OPENAPI = Described(
+    name="openapi",
+    method=Method.GET,
+    path="/openapi.json",
+    summary="This document.",
+    answer=dict[str, Any],
+    status=200,
+)
 
 
 class OpenApiEndpoint:
     """Says what can be asked."""
 
-    name = "openapi"
+    name = OPENAPI.name
 
-    def __init__(self, routes: list[Route]) -> None:
-        self._body = openapi_json(routes)
+    def __init__(self, body: bytes) -> None:
+        self._body = body
         self._etag = f'"{sha256(self._body).hexdigest()[:16]}"'
 
     async def respond(self, request: Request, path: Mapping[str, str], progress: Progress) -> Response:
@@ -32,6 +41,6 @@ class OpenApiEndpoint:
         return Response(self._body, headers=headers, media_type="application/json")
 
 
-def openapi_json(routes: list[Route]) -> bytes:
+def openapi_json(routes: Sequence[Route], others: Sequence[Described]) -> bytes:
     """The document as it is served and checked in."""
-    return msgspec.json.format(msgspec.json.encode(document(routes, PlanView)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(document(routes, others, PlanView)), indent=2) + b"\n"

@@ -65,6 +65,18 @@ def api(
         Path | None,
         typer.Option("--login", metavar="FILE", help="The OpenID provider that people log in at, in TOML."),
     ] = None,
+    leaks_secret: Annotated[
+        Path | None,
+        typer.Option(
+            "--leaks-secret",
+            metavar="FILE",
+            help="Believe reports of leaked tokens that are signed with the secret in this file.",
+        ),
+    ] = None,
+    leaks_keys: Annotated[
+        Path | None,
+        typer.Option("--leaks-keys", metavar="FILE", help="The same, with one of GitHub's public keys in this file."),
+    ] = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     health_database: HealthDatabase = None,
@@ -77,6 +89,7 @@ def api(
 
     from api.core.limits import Limits
     from headrace import wiring
+    from headrace.access_wiring import leak_reporters
     from headrace.api_run import Settings, run_api
     from headrace.login_file import parse_public_url, read_login_file
     from serving.listening import address, listen
@@ -88,6 +101,7 @@ def api(
     if login is not None and public_url is None:
         raise Invalid("people come back from their provider to the --public-url: name it beside --login")
     wiring.check_database(database)
+    reporters = leak_reporters(leaks_secret, leaks_keys)
     listeners = listen(host, port), listen(host, probe_port)
     scheme = "http" if tls is None else "https"
     listening = Listening(f"{scheme}://{address(listeners[0])}", f"http://{address(listeners[1])}")
@@ -101,6 +115,7 @@ def api(
         trusted_proxies=tuple(trusted_proxy or ()),
         public_url=None if public_url is None else parse_public_url(public_url),
         login=None if login is None else read_login_file(login),
+        leak_reporters=reporters,
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_api(settings, listeners, tls))

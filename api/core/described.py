@@ -1,0 +1,35 @@
+"""What is at a URL and is no operation, as the login: the OpenAPI document tells of it by this."""
+
+from typing import Any
+
+import msgspec
+
+from api.core.operation import Method
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """A text that is read from the URL's query or from a header field."""
+
+    name: str
+    place: str
+    description: str
+    required: bool = False
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint below the API's prefix.
+
+    `body` and `answer` are the types of the JSON that is sent and answered, None where that is none. With
+    `is_public` it asks for no credential: each address has the requests of a stranger.
+    """
+
+    name: str
+    method: Method
+    path: str
+    summary: str
+    description: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: Any = None
+    answer: Any = None
+    status: int
+    is_public: bool = True
