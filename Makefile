@@ -56,9 +56,11 @@ bench: $(VENV)/.ready-dev
 	$(INSTALL) --require-hashes -r requirements-bench.lock
 	$(BIN)/python -m benchmarks.serving
 
-# The help of every verb, as pages: run it after a change to a verb's options or docstring.
+# The help of every verb, and what is told of the API: run it after a change to a verb's options or docstring, or to
+# an operation.
 docs: $(VENV)/.ready
 	$(BIN)/python -m headrace.help_pages docs/cli
+	$(BIN)/python -m headrace.api_pages docs
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .

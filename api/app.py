@@ -15,9 +15,9 @@ from api.answers import REQUEST_ID, problem_response
 from api.core.operation import PREFIX, Method, Route
 from api.core.problems import NoSuchMethod
 from api.endpoints.archive import ArchiveEndpoint
+from api.endpoints.described import ALL, OPENAPI
 from api.endpoints.endpoint import Endpoint, Progress
-from api.endpoints.described import all_described
-from api.endpoints.openapi import OPENAPI, OpenApiEndpoint, openapi_json
+from api.endpoints.openapi import OpenApiEndpoint, openapi_json
 from api.endpoints.operation import OperationEndpoint
 from api.gate import AccessGate
 from api.perform import Plane
@@ -91,7 +91,7 @@ def create_app(plane: Plane, gate: AccessGate, others: Iterable[Place] = ()) -> 
     """The API of all operations, with these other endpoints."""
     routes = all_routes()
     places: list[Place] = [(route.method, route.path, _endpoint(route, plane, gate)) for route in routes]
-    told = OpenApiEndpoint(openapi_json(routes, all_described()))
+    told = OpenApiEndpoint(openapi_json(routes, ALL))
     return Api([*places, (OPENAPI.method, OPENAPI.path, told), *others], gate)
 
 

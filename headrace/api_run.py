@@ -11,7 +11,8 @@ from api.admission import Admission
 from api.app import Place, create_app
 from api.core.leak_report import Reporters
 from api.core.limits import Limits
-from api.endpoints.leaks import LEAKS, LeaksEndpoint
+from api.endpoints.described import LEAKS
+from api.endpoints.leaks import LeaksEndpoint
 from api.gate import AccessGate
 from api.perform import Plane
 from api.probes import probes

@@ -3,10 +3,10 @@
 from api.adapters.oidc_provider import HttpProviders
 from api.app import Place
 from api.core.oidc import Client
-from api.core.operation import PREFIX, Method
-from api.endpoints.exchange import PATH as EXCHANGE_PATH
+from api.core.operation import PREFIX
+from api.endpoints.described import CALLBACK, EXCHANGE, LOGIN, LOGOUT
 from api.endpoints.exchange import ExchangeEndpoint
-from api.endpoints.login import CALLBACK_PATH, LOGIN_PATH, LOGOUT_PATH, BeginLogin, FinishLogin, Logout
+from api.endpoints.login import BeginLogin, FinishLogin, Logout
 from api.exchange import Exchange
 from api.gate import AccessGate
 from api.login import Login
@@ -22,14 +22,14 @@ def oidc_places(plane: Plane, gate: AccessGate, public_url: str, login: LoginFil
     providers = HttpProviders()
     exchange = ExchangeEndpoint(Exchange(plane, providers, public_url), gate)
     places: list[Place] = [
-        (Method.POST, EXCHANGE_PATH, exchange),
-        (Method.POST, LOGOUT_PATH, Logout(plane, gate)),
+        (EXCHANGE.method, EXCHANGE.path, exchange),
+        (LOGOUT.method, LOGOUT.path, Logout(plane, gate)),
     ]
     if login is not None:
-        client = Client(login.issuer, login.client_id, f"{public_url}{PREFIX}{CALLBACK_PATH}", login.client_secret)
+        client = Client(login.issuer, login.client_id, f"{public_url}{PREFIX}{CALLBACK.path}", login.client_secret)
         people = Login(plane, providers, client, login.scopes, login.groups_claim)
         places += [
-            (Method.GET, LOGIN_PATH, BeginLogin(people, gate)),
-            (Method.GET, CALLBACK_PATH, FinishLogin(people, gate, HOME)),
+            (LOGIN.method, LOGIN.path, BeginLogin(people, gate)),
+            (CALLBACK.method, CALLBACK.path, FinishLogin(people, gate, HOME)),
         ]
     return places

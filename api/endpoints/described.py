@@ -1,10 +1,88 @@
-"""All endpoints there are that are no operations."""
+"""All endpoints there are that are no operations. Some a server has only where it is set up for them."""
 
-from api.core.described import Described
-from api.endpoints.leaks import LEAKS
-from api.endpoints.openapi import OPENAPI
+from typing import Any
+
+import msgspec
+
+from api.core.described import Described, Parameter
+from api.core.leak_report import MAX_LEAKS, Leak
+from api.core.operation import Method
 
 
-def all_described() -> tuple[Described, ...]:
-    """Every one of them, be it served here or not: some a server has only where it is set up for them."""
-    return (OPENAPI, LEAKS)
+class ExchangeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which trusted publisher the pipeline is, and the ID token of its CI service."""
+
+    publisher: str
+    token: str
+
+
+class ExchangeView(msgspec.Struct, frozen=True):
+    """What to send as `Authorization: Bearer`, and for how many seconds it holds."""
+
+    token: str
+    expires_in: int
+
+
+OPENAPI = Described(
+    name="openapi",
+    method=Method.GET,
+    path="/openapi.json",
+    summary="This document.",
+    answer=dict[str, Any],
+    status=200,
+)
+LEAKS = Described(
+    name="reportLeaks",
+    method=Method.POST,
+    path="/leaks",
+    summary="Take back tokens and sessions that were found where others can read them.",
+    description=(
+        "In the form of GitHub's secret scanning, and signed as GitHub does or as Headrace's own webhooks are."
+        f" At most {MAX_LEAKS} at a time. The answer does not tell which were valid."
+    ),
+    parameters=(
+        Parameter("Headrace-Timestamp", "header", "When it was signed, in seconds since the epoch"),
+        Parameter("Headrace-Signature", "header", "v1= and the HMAC-SHA-256 of the timestamp, a dot and the body"),
+        Parameter("Github-Public-Key-Identifier", "header", "Which of GitHub's keys has signed"),
+        Parameter("Github-Public-Key-Signature", "header", "Its signature of the body, in base64"),
+    ),
+    body=tuple[Leak, ...],
+    status=204,
+)
+EXCHANGE = Described(
+    name="exchange",
+    method=Method.POST,
+    path="/exchange",
+    summary="Exchange a pipeline's ID token for a session.",
+    body=ExchangeAsked,
+    answer=ExchangeView,
+    status=201,
+)
+LOGIN = Described(
+    name="beginLogin",
+    method=Method.GET,
+    path="/login",
+    summary="Send a browser to the provider that people log in at.",
+    status=302,
+)
+CALLBACK = Described(
+    name="finishLogin",
+    method=Method.GET,
+    path="/login/callback",
+    summary="Give a browser that is back from the provider its session.",
+    parameters=(
+        Parameter("state", "query", "What ties the way back to the browser that went there"),
+        Parameter("code", "query", "What the provider exchanges for an ID token"),
+    ),
+    status=303,
+)
+LOGOUT = Described(
+    name="logout",
+    method=Method.POST,
+    path="/logout",
+    summary="End the session that the request was sent with.",
+    description="A browser's needs the session's CSRF token, as every change of its does.",
+    status=204,
+    is_public=False,
+)
+ALL = (OPENAPI, LEAKS, EXCHANGE, LOGIN, CALLBACK, LOGOUT)

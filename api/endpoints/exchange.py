@@ -9,32 +9,18 @@ from starlette.responses import Response
 from api.answers import COMMON_HEADERS
 from api.core.problems import Malformed
 from api.core.session import RULES, SessionKind
+from api.endpoints.described import EXCHANGE, ExchangeAsked, ExchangeView
 from api.endpoints.endpoint import Progress, body_of
 from api.exchange import Exchange
 from api.gate import AccessGate
 
-PATH = "/exchange"
 _MAX_BODY_BYTES = 64 * 1024
-
-
-class ExchangeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which trusted publisher the pipeline is, and the ID token of its CI service."""
-
-    publisher: str
-    token: str
-
-
-class ExchangeView(msgspec.Struct, frozen=True):
-    """What to send as `Authorization: Bearer`, and for how many seconds it holds."""
-
-    token: str
-    expires_in: int
 
 
 class ExchangeEndpoint:
     """Takes a token from anybody, as often as a stranger may ask."""
 
-    name = "exchange"
+    name = EXCHANGE.name
 
     def __init__(self, exchange: Exchange, gate: AccessGate) -> None:
         self._exchange = exchange
@@ -48,7 +34,7 @@ class ExchangeEndpoint:
         view = ExchangeView(
             await self._exchange(asked.publisher, asked.token), RULES[SessionKind.PIPELINE].longest
         )
-        return Response(msgspec.json.encode(view), 201, COMMON_HEADERS, "application/json")
+        return Response(msgspec.json.encode(view), EXCHANGE.status, COMMON_HEADERS, "application/json")
 
 
 def _read(body: bytes) -> ExchangeAsked:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.answers import COMMON_HEADERS
 from api.core.session import COOKIE as SESSION_COOKIE
 from api.core.session import ended_cookie, session_cookie
+from api.endpoints.described import CALLBACK, LOGIN, LOGOUT
 from api.endpoints.endpoint import Progress
 from api.gate import AccessGate
 from api.login import COOKIE as LOGIN_COOKIE
@@ -15,15 +16,11 @@ from api.login import Login, forgotten_attempt
 from api.perform import Plane
 from api.sessions import end_session
 
-LOGIN_PATH = "/login"
-CALLBACK_PATH = "/login/callback"
-LOGOUT_PATH = "/logout"
-
 
 class BeginLogin:
     """Sends a browser to the provider."""
 
-    name = "beginLogin"
+    name = LOGIN.name
 
     def __init__(self, login: Login, gate: AccessGate) -> None:
         self._login = login
@@ -35,14 +32,14 @@ class BeginLogin:
         await self._gate.admit_stranger(request)
         begun = await self._login.begin()
         return Response(
-            status_code=302, headers={**COMMON_HEADERS, "location": begun.url, "set-cookie": begun.cookie}
+            status_code=LOGIN.status, headers={**COMMON_HEADERS, "location": begun.url, "set-cookie": begun.cookie}
         )
 
 
 class FinishLogin:
     """Gives a browser that is back from the provider its session, and sends it on."""
 
-    name = "finishLogin"
+    name = CALLBACK.name
 
     def __init__(self, login: Login, gate: AccessGate, home: str) -> None:
         self._login = login
@@ -54,7 +51,7 @@ class FinishLogin:
         del path, progress
         await self._gate.admit_stranger(request)
         secret = await self._login.finish(dict(request.query_params), request.cookies.get(LOGIN_COOKIE))
-        response = Response(status_code=303, headers={**COMMON_HEADERS, "location": self._home})
+        response = Response(status_code=CALLBACK.status, headers={**COMMON_HEADERS, "location": self._home})
         response.headers.append("set-cookie", session_cookie(secret))
         response.headers.append("set-cookie", forgotten_attempt())
         return response
@@ -63,7 +60,7 @@ class FinishLogin:
 class Logout:
     """Ends the session that the request was sent with."""
 
-    name = "logout"
+    name = LOGOUT.name
 
     def __init__(self, plane: Plane, gate: AccessGate) -> None:
         self._plane = plane
@@ -78,4 +75,4 @@ class Logout:
             await end_session(self._plane.access.sessions, authorization.partition(" ")[2].strip(" "))
         else:
             await end_session(self._plane.access.sessions, request.cookies[SESSION_COOKIE])
-        return Response(status_code=204, headers={**COMMON_HEADERS, "set-cookie": ended_cookie()})
+        return Response(status_code=LOGOUT.status, headers={**COMMON_HEADERS, "set-cookie": ended_cookie()})

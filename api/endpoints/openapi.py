@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -11,18 +10,10 @@ from starlette.responses import Response
 from api.answers import COMMON_HEADERS
 from api.core.described import Described
 from api.core.openapi import document
-from api.core.operation import Method, Route
+from api.core.operation import Route
+from api.endpoints.described import OPENAPI
 from api.endpoints.endpoint import Progress
 from api.views.plan import PlanView
-
-OPENAPI = Described(
-    name="openapi",
-    method=Method.GET,
-    path="/openapi.json",
-    summary="This document.",
-    answer=dict[str, Any],
-    status=200,
-)
 
 
 class OpenApiEndpoint:

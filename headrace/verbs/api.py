@@ -75,7 +75,9 @@ def api(
     ] = None,
     leaks_keys: Annotated[
         Path | None,
-        typer.Option("--leaks-keys", metavar="FILE", help="The same, with one of GitHub's public keys in this file."),
+        typer.Option(
+            "--leaks-keys", metavar="FILE", help="The same, with one of GitHub's public keys in this file."
+        ),
     ] = None,
     data: Data = DEFAULT_DATA,
     database: Database = None,
