@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+import anyio
 import msgspec
 
 from beacons.ports import ErrorGroups, OpenSourceMap, SourceMap
@@ -90,6 +91,7 @@ class OpenedSources:
         self.has_ledger = True
         self._sealed: bytes | None = None
         self._table: RoutingTable | None = None
+        self._turn = anyio.Lock()
 
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[Ledger]:
@@ -128,8 +130,9 @@ class OpenedSources:
 
     @asynccontextmanager
     async def errors(self) -> AsyncIterator[ErrorGroups]:
-        """Those of the reports."""
-        yield self._known().errors
+        """Those of the reports, for one at a time: an open source map takes some hundred megabytes."""
+        async with self._turn:
+            yield self._known().errors
 
     def open_source_map(self, script: bytes, source_map: bytes) -> SourceMap:
         """As the reports have it."""

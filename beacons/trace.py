@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import anyio.to_thread
+
 from beacons.core.beacon import Frame
 from beacons.core.sources import Place, Unknown
 from beacons.ports import OpenSourceMap, SourceMap
@@ -53,6 +55,6 @@ async def _opened(
         map_bytes = await read_whole(store, source_map.digest)
         if script_bytes is None or map_bytes is None:
             return _DAMAGED
-        return opening(script_bytes, map_bytes)
+        return await anyio.to_thread.run_sync(opening, script_bytes, map_bytes)  # it takes seconds
     except (Failed, Invalid) as error:
         return Unknown(str(error))

@@ -76,7 +76,7 @@ async def read_errors(look: Look, asked: ReadErrors) -> ErrorsView:
     environment = parse_environment(asked.environment)
     async with look.sources.errors() as reported:
         groups = await reported.groups(product, version, environment)
-    places = await _places(look.sources, product, version, groups)
+        places = await _places(look.sources, product, version, groups)
     return ErrorsView(product, version, environment, tuple(view_group(group, places) for group in groups))
 
 
