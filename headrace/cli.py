@@ -31,6 +31,8 @@ VERBS = {
     "pin": "Hold a tenant at the build it has tested.",
     "block": "Keep a build from everyone, pinned or not.",
     "policy": "The vendor's rules for rollouts, freezes, pins, approvals and checks.",
+    "apply": "Make rules and roles as a file declares them: what differs is shown first, and nothing else is "
+    "changed.",
     "tenant": "What is known of tenants, for rollouts to go by.",
     "token": "Tokens that pipelines and people ask the admin API with.",
     "plan": "Say which tenants a change would move, by count and by name, without making it.",

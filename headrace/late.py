@@ -16,6 +16,7 @@ from typer.main import get_command
 # They are loaded when something of them is first used, and not where a verb imports them.
 LATE = (
     "headrace.controller_run",
+    "headrace.declared",
     "headrace.doctor.examine",
     "headrace.event_lines",
     "headrace.receivers",

@@ -25,6 +25,7 @@ from api.views.tenant import ImportedView, TenantView
 from api.views.token import IssuedTokenView, TokenView
 from headrace.demo.main import Story
 from headrace.verbs.api import Listening as ApiListening
+from headrace.verbs.apply import AppliedView
 from headrace.verbs.builders import BuilderView
 from headrace.verbs.collect import Listening as Collecting
 from headrace.verbs.completion import Script
@@ -43,6 +44,7 @@ VERSION = 1
 _ROLLOUT = ("start", "promote", "approve", "pause", "resume", "abort", "status")
 
 PAYLOADS: dict[str, Any] = {
+    "apply": AppliedView,
     "api": ApiListening,
     **{f"rollout {verb}": ChannelView for verb in _ROLLOUT},
     **{f"keys {verb}": list[KeyView] for verb in ("list", "rotate", "trust", "distrust")},
@@ -68,7 +70,6 @@ PAYLOADS: dict[str, Any] = {
     "pin list": list[PinView],
     "pin set": PinView,
     "plan": PlanView,
-    "policy apply": Policy,
     "policy show": Policy,
     "provenance": ProvenanceView,
     "publish": PublishedView,

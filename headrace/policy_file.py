@@ -1,5 +1,6 @@
 """A policy file: the vendor's rules in TOML."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,11 @@ def read_policy_file(file: Path, now: int) -> Policy:
 
     Raises `Invalid` with the file's name and the key for what is unknown or makes no sense.
     """
-    document = read_toml(file, _MAX_BYTES, "policy")
+    return policy_in(read_toml(file, _MAX_BYTES, "policy"), file, now)
+
+
+def policy_in(document: Mapping[str, Any], file: Path, now: int) -> Policy:
+    """The same of what was read from the file already."""
     try:
         policy = msgspec.convert(_plain(document), Policy)
     except msgspec.ValidationError as error:

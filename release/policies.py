@@ -23,7 +23,7 @@ async def apply_policy(control: Control, policy: Policy, author: Author) -> None
         if freeze.calendar is not None and freeze.calendar_until is None:
             raise Invalid(
                 f"freeze {freeze.name!r} names a calendar that was not read: give its periods, and calendar_until"
-                " as the time up to which they are known; `headrace policy apply` does so"
+                " as the time up to which they are known; `headrace apply` does so"
             )
         zone = zone_of(freeze.zone)
         for period in freeze.periods:

@@ -75,7 +75,7 @@ async def running_world(data: Path, sdk: SdkBuilds, tenants: int, rate: int) -> 
         await run_verb(data, "publish", str(build.folder), "--product", sdk.product, "--version", build.version)
     policy = anyio.Path(data / "policy.toml")
     await policy.write_text("[[gate]]\n")
-    await run_verb(data, "policy", "apply", str(policy))
+    await run_verb(data, "apply", str(policy))
     stable, *candidates = (build.version for build in sdk.builds)
     await run_verb(data, "rollout", "start", sdk.product, stable, "--stages", "100")
     await run_verb(data, "rollout", "promote", sdk.product)

@@ -100,7 +100,7 @@ async def _walk(walk: Walk, traffic: Traffic, reports: Reports, board: Board, sd
     await walk.verb("rollout", "start", sdk.product, third, "--stages", "staging,25,100", "--bake", bake)
     await walk.watch(third)
     rollback = await walk.roll_back(third, second)
-    await walk.verb("policy", "apply", str(_GATE))
+    await walk.verb("apply", str(_GATE))
     taken_back = await break_and_watch(walk, traffic, reports, board, fourth)
     await walk.why(PINNED)
     if traffic.answers[PINNED] != first:

@@ -25,7 +25,7 @@ async def check_policy(setup: Setup) -> Finding:
     policy, table = found
     ends = calendars_ending(policy.freeze, setup.now)
     if ends:
-        return warning(NAME, "; ".join(map(str, ends)), "`headrace policy apply` it with a newer calendar")
+        return warning(NAME, "; ".join(map(str, ends)), "`headrace apply` it with a newer calendar")
     silent = [
         f"{product} {channel}"
         for product, channel, rollout in _gated(policy, table)

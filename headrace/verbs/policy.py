@@ -1,61 +1,34 @@
 """`headrace policy …`."""
 
-from pathlib import Path
-from typing import Annotated
-
 import msgspec
 import typer
 from rich.console import Console
 
-from api.operations.policy import ApplyPolicy, ReadPolicy
+from api.operations.policy import ReadPolicy
 from headrace.options import (
     DEFAULT_DATA,
-    Actor,
     AsJson,
     Data,
     Database,
-    ExpectRevision,
-    IdempotencyKey,
-    Reason,
     example,
 )
-from headrace.policy_file import read_policy_file
 from headrace.terminal import show
 from headrace.verbs.changes import Asking, send
-from release.adapters.system_clock import SystemClock
 from release.core.policy import Policy
 
-app = typer.Typer(
-    help="The vendor's rules for rollouts, freezes, pins, approvals and checks.",
-    no_args_is_help=True,
-    add_completion=False,
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
-@app.command("apply", epilog=example('headrace policy apply policy.toml --reason "the year\'s holidays"'))
-def apply(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The rules, in TOML (docs/rollouts.md).")],
-    reason: Reason = "",
-    actor: Actor = None,
-    expect_revision: ExpectRevision = None,
-    idempotency_key: IdempotencyKey = None,
-    data: Data = DEFAULT_DATA,
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Put the rules of a file in force, in the place of those before."""
-    policy = send(
-        ApplyPolicy(policy=read_policy_file(file, SystemClock().now()), reason=reason),
-        Asking(data, database, actor, expect_revision, idempotency_key),
-    )
-    show(policy, as_json, lambda console: _draw(console, policy))
+@app.callback()
+def policy() -> None:
+    """The vendor's rules for rollouts, freezes, pins, approvals and checks."""
 
 
 @app.command("show", epilog=example("headrace policy show"))
 def show_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """Show the rules in force."""
-    policy = send(ReadPolicy(), Asking(data, database))
-    show(policy, as_json, lambda console: _draw(console, policy))
+    view = send(ReadPolicy(), Asking(data, database))
+    show(view, as_json, lambda console: _draw(console, view))
 
 
 def _draw(console: Console, policy: Policy) -> None:

@@ -95,7 +95,7 @@ class Frozen(msgspec.Struct, frozen=True):
         if self.until is None:
             return (
                 f"the freeze {self.name!r} holds, since its calendar was read up to here and no further"
-                " (`headrace policy apply` reads it anew)"
+                " (`headrace apply` reads it anew)"
             )
         return f"the freeze {self.name!r} holds until {_utc(self.until)}"
 
@@ -109,7 +109,7 @@ class CalendarEnd(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return (
             f"the calendar of the freeze {self.name!r} was read up to {_utc(self.at)}, and from then on the freeze"
-            " holds: `headrace policy apply` reads it anew"
+            " holds: `headrace apply` reads it anew"
         )
 
 

@@ -132,7 +132,7 @@ def test_a_snapshot_that_is_behind_old_or_of_the_future(released_data: Path) -> 
 def test_what_the_policy_needs(released_data: Path, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('[[gate]]\nproducts = ["sdk"]\n')
-    succeed(released_data, "policy", "apply", str(policy))
+    succeed(released_data, "apply", str(policy))
     succeed(released_data, "rollout", "start", "sdk", "1.1.0", "--stages", "50,100")
     found = look(released_data, code=1)
     assert states(found, "failed") == {"health database"}
@@ -142,7 +142,7 @@ def test_what_the_policy_needs(released_data: Path, tmp_path: Path) -> None:
     policy.write_text(
         f'[[freeze]]\nname = "holidays"\nweekly = ["sun 00:00-sun 00:01"]\ncalendar_until = "{soon}"\n'
     )
-    succeed(released_data, "policy", "apply", str(policy))
+    succeed(released_data, "apply", str(policy))
     found = look(released_data)
     assert states(found, "warning") == {"policy"}
     assert soon in found["policy"]["seen"]
@@ -162,7 +162,7 @@ def test_a_database_in_postgresql(released_data: Path, postgresql: PostgresServe
 def test_a_set_up_on_postgresql_that_is_well(tmp_path: Path, postgresql: PostgresServer) -> None:
     database, policy = postgresql.new_database(), tmp_path / "policy.toml"
     policy.write_text('[[rollout]]\nstages = "100"\n')
-    succeed(tmp_path / "data", "policy", "apply", str(policy), "--database", database)
+    succeed(tmp_path / "data", "apply", str(policy), "--database", database)
     found = look(tmp_path / "data", "--database", database)
     assert states(found, "failed", "warning") == set()
     assert "revision 1" in found["control database"]["seen"]

@@ -36,7 +36,7 @@ def test_a_customer_sets_its_own_pin_within_the_policy(released_data: Path, tmp_
     assert "may not set a pin of kind range itself; those it may: none" in refused
     policy = tmp_path / "policy.toml"
     policy.write_text('[[pins]]\ncustomers = ["range", "candidates"]\nlongest = "365d"\nmost_behind = 3\n')
-    succeed(released_data, "policy", "apply", str(policy))
+    succeed(released_data, "apply", str(policy))
     until = (datetime.now(UTC) + timedelta(days=5)).date().isoformat()
     own = succeed(released_data, "pin", "set", "acme", "sdk", "^1", "--as-customer", "--until", until)
     assert own["by_customer"] is True

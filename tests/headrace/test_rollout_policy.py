@@ -45,7 +45,8 @@ def test_a_rollout_goes_as_the_policy_has_it(released_data: Path, policy: Path) 
         '[[rollout]]\nproducts = ["other"]\nstages = "100"\n'
         '[[rollout]]\nstages = "staging,canary@1h,100"\nbake = "2d"\ncanary = ["acme"]\n'
     )
-    assert len(succeed(released_data, "policy", "apply", str(policy))["rollout"]) == 2
+    succeed(released_data, "apply", str(policy))
+    assert len(succeed(released_data, "policy", "show")["rollout"]) == 2
     started = succeed(released_data, "rollout", "start", "sdk", "1.1.0")["rollout"]
     assert [(stage["name"], stage["bake_seconds"]) for stage in started["stages"]] == [
         ("staging", 172_800),
@@ -73,7 +74,7 @@ def test_a_rollout_goes_straight_to_a_stage_and_a_hotfix_takes_its_place(release
 
 def test_a_freeze_is_named_with_its_end_and_break_glass_goes_through_it(released_data: Path, policy: Path) -> None:
     policy.write_text(f'[[freeze]]\nname = "audit week"\n{ALWAYS}\n')
-    succeed(released_data, "policy", "apply", str(policy))
+    succeed(released_data, "apply", str(policy))
     ends = f"{NOW.date() + timedelta(2)}T00:00:00+00:00"
     assert f"'audit week' holds until {ends}" in fail(released_data, "rollout", "start", "sdk", "1.1.0", code=3)
     assert "give a reason" in fail(released_data, "rollout", "start", "sdk", "1.1.0", "--break-glass", code=2)
@@ -96,9 +97,10 @@ def test_freezes_are_taken_from_a_calendar(released_data: Path, policy: Path) ->
     today, later = (f"{day:%Y%m%d}" for day in (NOW - timedelta(1), NOW + timedelta(5)))
     (policy.parent / "holidays.ics").write_text(CALENDAR.format(today=today, later=later))
     policy.write_text('[[freeze]]\nname = "holidays"\nzone = "Europe/Berlin"\ncalendar = "holidays.ics"\n')
-    [freeze] = succeed(released_data, "policy", "apply", str(policy), "--idempotency-key", "k")["freeze"]
+    assert succeed(released_data, "apply", str(policy))["changes"]
+    [freeze] = succeed(released_data, "policy", "show")["freeze"]
     time.sleep(1)
-    succeed(released_data, "policy", "apply", str(policy), "--idempotency-key", "k")
+    assert not succeed(released_data, "apply", str(policy))["changes"]
     names = [period["name"] for period in freeze["periods"]]
     assert names.count("Christmas") in (2, 3)
     [christmas] = [each for each in freeze["periods"] if each["from"].startswith(f"{NOW.year + 1}-12-24")]
@@ -114,7 +116,7 @@ def test_the_controller_warns_before_a_calendar_ends(released_data: Path, policy
     policy.write_text(
         f'[[freeze]]\nname = "holidays"\nweekly = ["sun 00:00-sun 00:01"]\ncalendar_until = "{soon}"\n'
     )
-    succeed(released_data, "policy", "apply", str(policy))
+    succeed(released_data, "apply", str(policy))
     with controller(released_data) as process:
         told = process.wait_for("calendar ends soon")
     assert (told["freeze"], told["at"], told["level"]) == ("holidays", soon, "warning")
@@ -149,12 +151,12 @@ def test_the_controller_warns_before_a_calendar_ends(released_data: Path, policy
 )
 def test_what_is_wrong_in_the_file_is_named(released_data: Path, policy: Path, text: str, told: str) -> None:
     policy.write_text(text)
-    assert told in fail(released_data, "policy", "apply", str(policy), code=2)
+    assert told in fail(released_data, "apply", str(policy), code=2)
 
 
 def test_two_people_let_a_candidate_out_of_staging(released_data: Path, policy: Path) -> None:
     policy.write_text('[[approval]]\nchannels = ["stable"]\n')
-    succeed(released_data, "policy", "apply", str(policy))
+    succeed(released_data, "apply", str(policy))
     assert "begin with staging" in fail(
         released_data, "rollout", "start", "sdk", "1.1.0", "--stages", "100", code=3
     )

@@ -39,7 +39,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(data, folder, "1.0.0")
     publish(data, folder, "1.1.0")
     policy.write_text(POLICY)
-    succeed(data, "policy", "apply", str(policy))
+    succeed(data, "apply", str(policy))
     release(data, "1.0.0")
     succeed(data, "rollout", "start", "sdk", "1.1.0", "--stages", "25,100")
     return data

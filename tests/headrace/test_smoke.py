@@ -102,13 +102,13 @@ smoke_command = ["true"]
 smoke_timeout = "2m"
 """
     )
-    succeed(data, "policy", "apply", str(policy))
+    succeed(data, "apply", str(policy))
     assert "no staging stage" in fail(data, "rollout", "start", "sdk", "1.0.0", "--stages", "100", code=2)
     tests = start(data, "--smoke-command", "false")["rollout"]["smoke_tests"]
     assert [test["name"] for test in tests] == ["browser", "command", "command-2"]
     assert {test["timeout_seconds"] for test in tests} == {120}
     policy.write_text('[[rollout]]\nsmoke_browser = ["a;b"]\n')
-    assert "not a global's name" in fail(data, "policy", "apply", str(policy), code=2)
+    assert "not a global's name" in fail(data, "apply", str(policy), code=2)
 
 
 def test_the_controller_runs_each_test_once_and_promotes_what_has_passed(data: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_the_stage_that_reaches_a_tenant_its_time_and_what_holds_it(released_dat
     ]
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY)
-    succeed(released_data, "policy", "apply", str(policy))
+    succeed(released_data, "apply", str(policy))
     succeed(released_data, "rollout", "pause", "sdk")
     why = succeed(released_data, "why", "acme", "sdk")
     assert (why["ahead"][0]["at"], why["ahead"][0]["waits_at"]) == (None, "staging")
@@ -61,7 +61,7 @@ def test_the_stage_that_reaches_a_tenant_its_time_and_what_holds_it(released_dat
 def test_a_smoke_test_and_a_gate_are_said_to_hold_it(released_data: Path, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('[[gate]]\nproducts = ["sdk"]\n')
-    succeed(released_data, "policy", "apply", str(policy))
+    succeed(released_data, "apply", str(policy))
     plan = ("--stages", "staging,canary,100", "--canary", "zeta", "--smoke-command", "true")
     succeed(released_data, "rollout", "start", "sdk", "1.1.0", *plan)
     assert succeed(released_data, "why", "acme", "sdk")["held"] == ["its smoke tests: command has not run"]

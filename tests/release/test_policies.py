@@ -52,7 +52,7 @@ async def test_a_calendar_that_ends_soon_is_told_of_where_a_channel_is_looked_at
     assert looked.frozen is None
     [warning] = looked.warnings
     assert "'near'" in warning
-    assert "`headrace policy apply`" in warning
+    assert "`headrace apply`" in warning
     with pytest.raises(Refused, match="'near' holds, since its calendar was read up to here and no further"):
         await command_channel(at(control, NOON + 32 * 86_400), SDK, STABLE, start(TWO), SAM)
 

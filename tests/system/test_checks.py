@@ -86,7 +86,7 @@ def test_a_rollout_goes_on_holds_and_is_aborted_by_what_they_say(
     ):
         policy = tmp_path / "policy.toml"
         policy.write_text(POLICY.format(prometheus=server.url, webhook=oracle.url))
-        succeed(data, "policy", "apply", str(policy))
+        succeed(data, "apply", str(policy))
         succeed(data, "rollout", "start", "sdk", "1.1.0", "--stages", "5@1s,100")
         wait_until(lambda seen: verdicts(seen) == {"errors": "promote", "oracle": "hold"}, data)
         anyio.run(read_what_is_no_single_value, server)
