@@ -23,15 +23,17 @@ from api.views.rollout import EndingView, WatchView
 from api.views.smoke import OutcomeView
 from api.views.tenant import ImportedView, TenantView
 from api.views.token import IssuedTokenView, TokenView
+from bundles.batch import Outcome
 from headrace.demo.main import Story
 from headrace.verbs.api import Listening as ApiListening
 from headrace.verbs.apply import AppliedView
 from headrace.verbs.builders import BuilderView
 from headrace.verbs.collect import Listening as Collecting
 from headrace.verbs.completion import Script
+from headrace.verbs.diff import ComparisonView
 from headrace.verbs.doctor import Report
 from headrace.verbs.export_static import Exported
-from headrace.verbs.keys import KeyPair, KeyView
+from headrace.verbs.keys import KeyPair, KeyView, ResignedView
 from headrace.verbs.login import LoggedIn
 from headrace.verbs.notify import ReceiverView, Trial
 from headrace.verbs.restore import Restored
@@ -39,6 +41,7 @@ from headrace.verbs.serve import Listening, Renewed
 from headrace.verbs.verify import Verified
 from release.backup import Content
 from release.core.policy import Policy
+from release.revisions import RevisionDiff
 
 VERSION = 1
 _ROLLOUT = ("start", "promote", "approve", "pause", "resume", "abort", "status")
@@ -57,12 +60,14 @@ PAYLOADS: dict[str, Any] = {
     "block set": BlockedView,
     "collect": Collecting,
     "completion": Script,
+    "diff": (ComparisonView, RevisionDiff),
     "demo": Story,
     "doctor": Report,
     "errors": ErrorsView,
     "export-static": Exported,
     "history": list[HistoryView],
     "keys create": KeyPair,
+    "keys resign": ResignedView,
     "login": LoggedIn,
     "notify list": list[ReceiverView],
     "notify test": Trial,
@@ -72,8 +77,8 @@ PAYLOADS: dict[str, Any] = {
     "plan": PlanView,
     "policy show": Policy,
     "provenance": ProvenanceView,
-    "publish": PublishedView,
     "restore": Restored,
+    "publish": PublishedView,
     "retire": RetirementView,
     "rollback": ChannelView,
     "serve": (Listening, Renewed),
@@ -96,12 +101,13 @@ PAYLOADS: dict[str, Any] = {
 LINES: dict[str, Any] = {
     "controller": ChannelView,
     "events": EventView,
+    "publish-batch": Outcome,
     "rollout watch": (WatchView, EndingView),
 }
 """The verbs that print a document on each line, of this type."""
 
 UNDECLARED = ("audit export", "diff", "keys resign", "publish-batch")
-"""The verbs whose documents have no type of their own, and so no schema."""
+"""The verbs whose documents have no schema: rows of the trail are of whatever places a change wrote to."""
 
 
 def schema_of(verb: str) -> dict[str, Any]:

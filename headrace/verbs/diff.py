@@ -35,6 +35,15 @@ _HELP = (
 )
 
 
+class ComparisonView(msgspec.Struct, frozen=True):
+    """The files that differ between A and B, sorted by path, and how many are the same. Sizes are bytes."""
+
+    before: str
+    after: str
+    changed: tuple[FileChange, ...]
+    same: int
+
+
 @app.command(
     epilog=example(
         "headrace diff posthog-js@1.4.1 posthog-js@1.4.2",
@@ -65,7 +74,8 @@ def diff(
         parsed = [_parse(text, stack, source_maps=source_maps) for text in (before, after)]
         comparison = anyio.run(_compare, data, parsed)
     draw = _draw_markdown if markdown else _draw
-    show(_document(before, after, comparison), as_json, lambda console: draw(console, before, after, comparison))
+    view = ComparisonView(before, after, comparison.changed, comparison.same)
+    show(view, as_json, lambda console: draw(console, before, after, comparison))
 
 
 def _is_revision(text: str) -> bool:
@@ -101,10 +111,6 @@ async def _published(store: BuildReader, data: Path, product: Product, version: 
     if manifest is None:
         raise Invalid(f"there is no build {product}@{version}")
     return PublishedSide(store, manifest)
-
-
-def _document(before: str, after: str, comparison: Comparison) -> dict[str, object]:
-    return {"before": before, "after": after, **msgspec.to_builtins(comparison)}
 
 
 def _draw(console: Console, before: str, after: str, comparison: Comparison) -> None:

@@ -42,6 +42,17 @@ class KeyPair(msgspec.Struct, frozen=True):
     public: str
 
 
+class ResignedView(msgspec.Struct, frozen=True):
+    """How many builds got the key's signature, had it already, and are not the key's to vouch for; and whether the
+    snapshot got it.
+    """
+
+    signed: int
+    unchanged: int
+    left: int
+    snapshot: bool
+
+
 @app.command("list", epilog=example("headrace keys list"))
 def list_(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     """List the keys whose signatures are believed."""
@@ -80,8 +91,8 @@ def resign(
     """Add the present key's signature to what the owner's earlier keys signed, to distrust those then."""
     signing_key, trusted = wiring.publishing_keys(data, key)
     resigned, snapshot = anyio.run(_resign, data, database, signing_key, trusted)
-    document = {**msgspec.to_builtins(resigned), "snapshot": snapshot}
-    show(document, as_json, lambda console: _draw_resigned(console, resigned, snapshot=snapshot))
+    view = ResignedView(resigned.signed, resigned.unchanged, resigned.left, snapshot)
+    show(view, as_json, lambda console: _draw_resigned(console, view))
 
 
 async def _resign(
@@ -94,10 +105,10 @@ async def _resign(
         return resigned, is_vendors and await resign_snapshot(snapshots, key, trusted)
 
 
-def _draw_resigned(console: Console, resigned: Resigned, *, snapshot: bool) -> None:
+def _draw_resigned(console: Console, view: ResignedView) -> None:
     console.print(
-        f"builds: {resigned.signed} signed, {resigned.unchanged} had the signature, {resigned.left} left;"
-        f" snapshot: {'signed' if snapshot else 'unchanged'}"
+        f"builds: {view.signed} signed, {view.unchanged} had the signature, {view.left} left;"
+        f" snapshot: {'signed' if view.snapshot else 'unchanged'}"
     )
 
 
