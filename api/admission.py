@@ -61,6 +61,10 @@ class Admission:
         self._log.used(known)
         return known
 
+    async def check(self, credential: Credential) -> None:
+        """Raise `NotAuthenticated` for who is not known any more. It counts as no request."""
+        await authenticate(self._plane, credential, self._plane.control.clock.now())
+
     async def admit_stranger(self, address: str) -> None:
         """Count a request that no credential vouches for, as one to log in. Raises `TooMany`."""
         await _hit(self._by_address, self._strangers, self._bounded(address_key(address)))

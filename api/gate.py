@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from api.access_log import AccessLog
 from api.admission import Admission, Asking
-from api.authenticate import Credential
+from api.authenticate import Credential, Known
 from api.core.access import Caller
 from api.core.problems import kind_of
 from api.core.session import COOKIE, CSRF_HEADER
@@ -22,13 +22,21 @@ class AccessGate:
 
     async def admit(self, request: Request, *, changes: bool) -> Caller:
         """Who asks. Raises `NotAuthenticated`, `NotAllowed` for a forged change, and `TooMany`."""
+        return (await self.admit_known(request, changes=changes)).caller
+
+    async def admit_known(self, request: Request, *, changes: bool) -> Known:
+        """The same, with what the caller is known by."""
         asking = Asking(
-            credential=Credential(request.headers.get("authorization"), request.cookies.get(COOKIE)),
+            credential=_credential(request),
             address=_address(request),
             is_change=changes,
             csrf=request.headers.get(CSRF_HEADER),
         )
-        return (await self._admission.admit(asking)).caller
+        return await self._admission.admit(asking)
+
+    async def check(self, request: Request) -> None:
+        """Raise `NotAuthenticated` where who was let in would not be any more. It counts as no request."""
+        await self._admission.check(_credential(request))
 
     async def admit_stranger(self, request: Request) -> None:
         """Let in who need not be known, as to log in. Raises `TooMany`."""
@@ -40,6 +48,10 @@ class AccessGate:
         if kind.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             name = "" if caller is None else caller.name
             self._log.refused(kind.name, address=_address(request), caller=name, operation=operation)
+
+
+def _credential(request: Request) -> Credential:
+    return Credential(request.headers.get("authorization"), request.cookies.get(COOKIE))
 
 
 def _address(request: Request) -> str:

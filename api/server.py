@@ -28,13 +28,15 @@ async def serve(
     most_connections: int,
     proxies: Sequence[str],
     beside: Callable[[], Awaitable[Any]],
+    ending: asyncio.Event,
 ) -> None:
     """Answer the API on the first listener and probes on the second, until SIGINT or SIGTERM.
 
-    What is `beside` runs as long, and is cancelled then. With `tls` the API speaks HTTPS; the probes
+    What is `beside` runs as long, and is cancelled then. `ending` is set before answers that have begun are waited
+    for: those that have no end by themselves end then. With `tls` the API speaks HTTPS; the probes
     never do. The API believes these proxies whom they speak for.
     """
-    servers = [_server(api, most_connections, proxies), _server(probes, most_connections)]
+    servers = [_server(api, most_connections, ending, proxies), _server(probes, most_connections, ending)]
     config: uvicorn.Config = servers[0].config
     config.load()
     config.ssl = tls  # made already, so that a wrong file is told before anything listens
@@ -50,10 +52,20 @@ async def serve(
     _log.info("api stopped")
 
 
-def _server(app: ASGIApp, most_connections: int, proxies: Sequence[str] = ()) -> QuietServer:
-    return QuietServer(
+class _Server(QuietServer):
+    def __init__(self, app: ASGIApp, ending: asyncio.Event, **options: Any) -> None:
+        super().__init__(app, BoundedConnection, **options)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending.set()
+        await super().shutdown(sockets)
+
+
+def _server(app: ASGIApp, most_connections: int, ending: asyncio.Event, proxies: Sequence[str] = ()) -> _Server:
+    return _Server(
         app,
-        BoundedConnection,
+        ending,
         proxies=proxies,
         limit_concurrency=most_connections,
         timeout_keep_alive=IDLE_SECONDS,

@@ -1,5 +1,6 @@
 """Joins the admin API to its real parts, and runs it."""
 
+import asyncio
 import socket
 import ssl
 from pathlib import Path
@@ -11,7 +12,8 @@ from api.admission import Admission
 from api.app import Place, create_app
 from api.core.leak_report import Reporters
 from api.core.limits import Limits
-from api.endpoints.described import LEAKS
+from api.endpoints.described import EVENTS, LEAKS
+from api.endpoints.events import EventsEndpoint
 from api.endpoints.leaks import LeaksEndpoint
 from api.gate import AccessGate
 from api.perform import Plane
@@ -53,14 +55,17 @@ async def run_api(
         log = AccessLog(access, control.clock)
         gate = AccessGate(Admission(plane, log, settings.limits), log)
         leaks = (LEAKS.method, LEAKS.path, LeaksEndpoint(plane, gate, settings.leak_reporters))
+        ending = asyncio.Event()
+        events = (EVENTS.method, EVENTS.path, EventsEndpoint(plane, gate, ending.is_set))
         await serve(
-            api=create_app(plane, gate, [leaks, *_oidc(plane, gate, settings)]),
+            api=create_app(plane, gate, [events, leaks, *_oidc(plane, gate, settings)]),
             probes=probes(control.ledger),
             listeners=listeners,
             tls=tls,
             most_connections=settings.most_connections,
             proxies=settings.trusted_proxies,
             beside=log.run,
+            ending=ending,
         )
 
 

@@ -53,6 +53,7 @@ VERBS = {
     "controller": "Run the release controller, which does by itself what is due.",
     "api": "Run the admin API: what the command line does, over HTTP.",
     "login": "Keep a server and a token for it as a profile.",
+    "logout": "Forget a profile and its token.",
     "notify": "Who is told of what happens (docs/notifications.md).",
     "doctor": "Check a set-up, and say how to mend it: keys, clock, store, databases, snapshot, policy, origin "
     "and edge.",

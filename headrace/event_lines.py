@@ -1,7 +1,9 @@
 """The lines of `headrace events`."""
 
+import os
 import select
 import sys
+import threading
 from contextlib import aclosing
 
 from api import feed
@@ -9,10 +11,15 @@ from api.core.fields import MOST_ITEMS
 from api.operations.changes import ListChanges, Order
 from api.views.change import EventView
 from bundles.core.names import parse_product
-from headrace import wiring
+from headrace import remote, wiring
 from headrace.change_text import cells_of
+from headrace.exits import Exit
 from headrace.terminal import tell
+<<<<<<< HEAD
 from headrace.verbs.changes import Asking, items_of, local_caller, refuse_servers, sending
+=======
+from headrace.verbs.changes import Asking, items_of, local_caller, sending, server_for
+>>>>>>> 384b19b (Changes as a stream of server-sent events, and both clients follow it; headrace logout)
 from release.core.notices import Severity
 
 
@@ -31,6 +38,12 @@ async def _print(product: str | None, since: int, asking: Asking, as_json: bool)
 async def _follow(product: str | None, since: int, asking: Asking, as_json: bool) -> None:
     refuse_servers()
     wanted = None if product is None else parse_product(product)
+    if (profile := server_for(asking)) is not None:
+        _end_without_reader()
+        async with remote.following(profile, wanted, since) as told:
+            async for event in told:
+                _tell(event, as_json)
+        return
     async with (
         wiring.ledger(asking.data, asking.database) as ledger,
         aclosing(feed.follow(ledger, wanted, since, local_caller(asking.actor).grant)) as views,
@@ -40,6 +53,18 @@ async def _follow(product: str | None, since: int, asking: Asking, as_json: bool
                 _tell(view, as_json)
             elif not _has_reader():
                 return
+
+
+def _end_without_reader() -> None:
+    """From now on the process ends once nobody reads its stdout: there is nothing to finish."""
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(sys.stdout, 0)
+        poll.poll()
+        os._exit(Exit.OK)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _has_reader() -> bool:

@@ -25,6 +25,12 @@ LATE = (
     "headrace.wiring",
 )
 
+# They work on a data folder alone: who has chosen a server with a profile must not take one for the other.
+LOCAL = {
+    *("publish", "publish-batch", "verify", "keys", "builders", "backup", "restore", "export-static"),
+    *("serve", "collect", "controller", "api", "doctor"),
+}
+
 
 def load_verb(name: str) -> Any:
     """The verb's command, with its subcommands."""
@@ -38,7 +44,7 @@ def load_verb(name: str) -> Any:
         absent_is_false(each.get_help_option(Context(each)))
         each.short_help = first_sentence(each.help)
         if each.callback is not None:
-            each.callback = _with_logs(each.callback)
+            each.callback = _begun(each.callback, is_local=name in LOCAL)
     return command
 
 
@@ -62,13 +68,19 @@ def _below(command: Any) -> Iterator[Any]:
         yield from _below(each)
 
 
-def _with_logs(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, with logs from when it runs: structlog is slow to load, and help logs nothing."""
+def _begun(callback: Callable[..., Any], *, is_local: bool) -> Callable[..., Any]:
+    """The same, with logs from when it runs: structlog is slow to load, and help logs nothing.
+
+    Where the verb is local, it refuses to run while a profile names a server.
+    """
 
     def run(*arguments: Any, **options: Any) -> Any:
         from headrace.logs import configure_logs
+        from headrace.profiles import refuse_profile
 
         configure_logs()
+        if is_local:
+            refuse_profile()
         return callback(*arguments, **options)
 
     return run

@@ -35,6 +35,7 @@ from headrace.verbs.doctor import Report
 from headrace.verbs.export_static import Exported
 from headrace.verbs.keys import KeyPair, KeyView, ResignedView
 from headrace.verbs.login import LoggedIn
+from headrace.verbs.logout import LoggedOut
 from headrace.verbs.notify import ReceiverView, Trial
 from headrace.verbs.restore import Restored
 from headrace.verbs.serve import Listening, Renewed
@@ -69,6 +70,7 @@ PAYLOADS: dict[str, Any] = {
     "keys create": KeyPair,
     "keys resign": ResignedView,
     "login": LoggedIn,
+    "logout": LoggedOut,
     "notify list": list[ReceiverView],
     "notify test": Trial,
     "pin clear": PinView,

@@ -44,6 +44,12 @@ def chosen_profile() -> Profile | None:
     return read_profile(name) if name else None
 
 
+def refuse_profile() -> None:
+    """Raise `Invalid` where a server is named, by who works on a data folder alone: it would be the wrong one."""
+    if os.environ.get(SERVER_VARIABLE) or os.environ.get(PROFILE_VARIABLE):
+        raise Invalid(f"this works on a data folder alone: leave {PROFILE_VARIABLE} and {SERVER_VARIABLE} out")
+
+
 def read_profile(name: str) -> Profile:
     """The profile of this name. Raises `NotFound` where there is none."""
     profiles = _read()
@@ -53,19 +59,32 @@ def read_profile(name: str) -> Profile:
     return profiles[name]
 
 
-def save_profile(name: str, profile: Profile | None) -> Path:
-    """Keep a profile, or forget it; the file that it is in. Raises `Invalid` for what is no name of one."""
+def check_profile_name(name: str) -> None:
+    """Raise `Invalid` for what is no name of a profile."""
     if not _NAME.fullmatch(name):
         raise Invalid(f"{name!r} is no name of a profile: use 1 to 32 of a-z, 0-9 and '-', as in prod")
-    profiles = {**_read(), name: profile}
+
+
+def save_profile(name: str, profile: Profile) -> None:
+    """Keep a profile, in the place of one of this name. Raises `Invalid` for what is no name of one."""
+    check_profile_name(name)
+    _write({**_read(), name: profile})
+
+
+def forget_profile(name: str) -> Profile:
+    """Keep a profile no more; what it was. Raises `NotFound` where there is none."""
+    forgotten = read_profile(name)
+    _write({each: kept for each, kept in _read().items() if each != name})
+    return forgotten
+
+
+def _write(profiles: dict[str, Profile]) -> None:
     lines = []
     for each, kept in sorted(profiles.items()):
-        if kept is not None:
-            lines += [f"[{each}]", f"server = {_quoted(kept.server)}", f"token = {_quoted(kept.token)}", ""]
+        lines += [f"[{each}]", f"server = {_quoted(kept.server)}", f"token = {_quoted(kept.token)}", ""]
     file = _file()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomically(file, "\n".join(lines).encode(), mode=0o600)
-    return file
 
 
 def _read() -> dict[str, Profile]:

@@ -1,10 +1,13 @@
 """Asks a server what a verb would else ask of the data folder."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Protocol, TypeVar
 
+from stamina.instrumentation import set_on_retry_hooks
+
 from api.core.operation import Change, Operation, Terms
+from api.views.change import EventView
 from api.views.plan import PlanView
 from headrace.client import AsyncClient
 from headrace.profiles import Profile
@@ -31,7 +34,7 @@ class Planned(Exception):
 @asynccontextmanager
 async def asking_server(profile: Profile, terms: Terms) -> AsyncIterator[Ask]:
     """What asks the server. It raises `Planned` for a change that is only to be tried."""
-    async with AsyncClient(profile.server, profile.token) as client:
+    async with _client(profile) as client:
 
         async def ask(asked: Operation[A]) -> A:
             if terms.is_preview and isinstance(asked, Change):
@@ -39,3 +42,17 @@ async def asking_server(profile: Profile, terms: Terms) -> AsyncIterator[Ask]:
             return await client.send(asked, terms)
 
         yield ask
+
+
+@asynccontextmanager
+async def following(
+    profile: Profile, product: str | None, after: int
+) -> AsyncIterator[AsyncGenerator[EventView, None]]:
+    """Each change that the server tells of, as it is made."""
+    async with _client(profile) as client, aclosing(client.events(product, after)) as events:
+        yield events
+
+
+def _client(profile: Profile) -> AsyncClient:
+    set_on_retry_hooks([])  # a verb says in one line what has come of it
+    return AsyncClient(profile.server, profile.token)

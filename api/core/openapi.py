@@ -90,13 +90,13 @@ def document(routes: Sequence[Route], others: Sequence[Described], plan: type[An
 def _other(described: Described, taken: dict[str, Any] | None, answer: dict[str, Any] | None) -> dict[str, Any]:
     success: dict[str, Any] = {"description": HTTPStatus(described.status).phrase}
     if answer is not None:
-        success["content"] = {"application/json": {"schema": answer}}
+        success["content"] = {described.media_type: {"schema": answer}}
     required = {"required": True, "content": {"application/json": {"schema": taken}}}
     return {
         "operationId": described.name,
         "summary": described.summary,
         "description": described.description,
-        "tags": ["access"],
+        "tags": [described.tag],
         **({"security": []} if described.is_public else {}),
         "parameters": [_text(parameter) for parameter in described.parameters],
         **({} if taken is None else {"requestBody": required}),

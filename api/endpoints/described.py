@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 
+from api.core.access import READERS
 from api.core.described import Described, Parameter
 from api.core.leak_report import MAX_LEAKS, Leak
 from api.core.operation import Method
+from api.views.change import EventView
 
 
 class ExchangeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,4 +87,25 @@ LOGOUT = Described(
     status=204,
     is_public=False,
 )
-ALL = (OPENAPI, LEAKS, EXCHANGE, LOGIN, CALLBACK, LOGOUT)
+EVENTS = Described(
+    name="streamEvents",
+    method=Method.GET,
+    path="/events",
+    summary="Tell of each change as it is made, in a stream of server-sent events.",
+    description=(
+        "Each event is named `change`, has the revision as its id, and a change in JSON as its data. A comment comes"
+        " at least every 15 seconds. The stream ends where the token or session does, and where the server stops.\n\n"
+        f"For the roles {', '.join(sorted(READERS))}."
+    ),
+    parameters=(
+        Parameter("product", "query", "Only changes of this product"),
+        Parameter("after", "query", "Only changes after this revision; all of them unless named"),
+        Parameter("Last-Event-ID", "header", "The revision that was told last: it counts in the place of `after`"),
+    ),
+    answer=EventView,
+    status=200,
+    media_type="text/event-stream",
+    tag="changes",
+    is_public=False,
+)
+ALL = (OPENAPI, LEAKS, EXCHANGE, LOGIN, CALLBACK, LOGOUT, EVENTS)

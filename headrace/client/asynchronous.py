@@ -1,17 +1,29 @@
 """The client for asyncio."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from typing import Any, Self, TypeVar, cast
 
+import anyio
 import httpx
 import msgspec
 import stamina
+from httpx_sse import EventSource
 
 from api.core.operation import NO_TERMS, Change, Operation, Terms, route_of
 from api.core.page import Page
+from api.views.change import EventView
 from api.views.plan import PlanView
-from headrace.client.retries import ATTEMPTS, RETRIES, Passing, checked, telling
-from headrace.client.wire import TIMEOUT_SECONDS, read_answer, request_of, settings
+from headrace.client.retries import ATTEMPTS, BREAK_SECONDS, RETRIES, Passing, checked, fault_in, telling
+from headrace.client.wire import (
+    TIMEOUT_SECONDS,
+    events_request,
+    is_stream,
+    read_answer,
+    read_event,
+    request_of,
+    settings,
+)
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -23,7 +35,8 @@ class AsyncClient:
     def __init__(
         self, server: str, token: str, *, timeout: float = TIMEOUT_SECONDS, most_attempts: int = ATTEMPTS
     ) -> None:
-        self._attempts = most_attempts
+        self._attempts: int | None = most_attempts
+        self._timeout = timeout
         self._http = httpx.AsyncClient(**settings(server, token, timeout))
 
     async def __aenter__(self) -> Self:
@@ -54,12 +67,47 @@ class AsyncClient:
             for item in page.items:
                 yield item
 
+    async def events(self, product: str | None = None, after: int = 0) -> AsyncGenerator[EventView, None]:
+        """Each change after a revision as soon as it is made, of the product or of all that the token is for.
+
+        It goes on without an end, also where the connection breaks or the server starts anew: each change is told
+        once. Raises the fault that the server tells of, `Conflict` where it has lost changes that were told, and
+        `Failed` where it does not answer, for minutes once it had.
+        """
+        last, attempts = None, self._attempts
+        while True:
+            response = await self._opened(events_request(product, after, last, self._timeout), attempts)
+            try:
+                with suppress(httpx.TransportError):
+                    async with aclosing(EventSource(response).aiter_sse()) as events:
+                        async for event in events:
+                            view = read_event(event.data)
+                            last = view.revision
+                            yield view
+            finally:
+                await response.aclose()
+            attempts = None
+            await anyio.sleep(BREAK_SECONDS)
+
     async def _sent(self, asked: Operation[Any], terms: Terms) -> httpx.Response:
         request = request_of(asked, terms)
         try:
             async for attempt in stamina.retry_context(attempts=self._attempts, **RETRIES):
                 with attempt, telling():
                     return checked(await self._http.request(**request))
+        except Passing as passing:
+            raise passing.fault from None
+        raise AssertionError("an attempt returns or raises")
+
+    async def _opened(self, request: dict[str, Any], attempts: int | None) -> httpx.Response:
+        try:
+            async for attempt in stamina.retry_context(attempts=attempts, **RETRIES):
+                with attempt, telling():
+                    response = await self._http.send(self._http.build_request(**request), stream=True)
+                    if is_stream(response):
+                        return response
+                    await response.aread()
+                    raise fault_in(response)
         except Passing as passing:
             raise passing.fault from None
         raise AssertionError("an attempt returns or raises")

@@ -14,6 +14,8 @@ ATTEMPTS = 5
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 30.0
 _PATIENCE = timedelta(minutes=5)
+BREAK_SECONDS = 1.0
+"""The pause before a stream that has ended is begun anew."""
 _PASSING = (429, 502, 503, 504)
 
 
@@ -39,11 +41,16 @@ def checked(response: httpx.Response) -> httpx.Response:
     """The response, if it is an answer. Raises the fault that it tells of."""
     if response.is_success:
         return response
+    raise fault_in(response)
+
+
+def fault_in(response: httpx.Response) -> Passing | HeadraceError:
+    """What to raise for a response that is not what was asked for."""
     fault = read_fault(response)
-    if response.status_code in _PASSING:
-        wait = response.headers.get("retry-after", "")
-        raise Passing(fault, float(wait) if wait.isascii() and wait.isdigit() else None)
-    raise fault
+    if response.status_code not in _PASSING:
+        return fault
+    wait = response.headers.get("retry-after", "")
+    return Passing(fault, float(wait) if wait.isascii() and wait.isdigit() else None)
 
 
 def _pause(error: Exception) -> bool | float:

@@ -1,7 +1,8 @@
 """What goes over the wire: an operation as a request, and a response as an answer or a fault. No I/O."""
 
+import re
 import uuid
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -10,10 +11,15 @@ import msgspec
 from api.core.operation import PREFIX, Operation, Terms, route_of
 from api.core.problems import Problem, fault_of
 from api.core.request import DRY_RUN
+from api.views.change import EventView
 from bundles.core.errors import Failed, HeadraceError, Invalid
 
 TIMEOUT_SECONDS = 30.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_TOKEN = re.compile(r"[!-~]{1,500}")
+_SILENCE_SECONDS = 60.0
+"""A stream that says nothing for so long, not even that it is there, is lost."""
+_STREAM = "text/event-stream"
 _BOOLEANS = {True: "true", False: "false"}
 
 
@@ -22,13 +28,25 @@ def settings(server: str, token: str, timeout: float) -> dict[str, Any]:
 
     Raises `Invalid` for what is no server's URL, or one where a token would go in clear text.
     """
-    parts = urlsplit(server)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+    try:
+        parts = urlsplit(server)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        is_origin = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_origin = False
+    if not is_origin or "@" in parts.netloc or server.removesuffix("/") != origin:
         raise Invalid(f"{server!r} is no server: write its URL without a path, as in https://headrace.example")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    is_clear = parts.scheme == "http"
+    if is_clear and parts.hostname not in _LOOPBACK:
         raise Invalid(f"{server} is not HTTPS: a token would go there in clear text")
-    headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
-    return {"base_url": f"{server.rstrip('/')}{PREFIX}", "headers": headers, "timeout": timeout}
+    if not _TOKEN.fullmatch(token):
+        raise Invalid("that is no token: write it as it was given, as in hdr_…")
+    return {
+        "base_url": f"{origin}{PREFIX}",
+        "headers": {"authorization": f"Bearer {token}", "accept": "application/json"},
+        "timeout": timeout,
+        "trust_env": not is_clear,  # no proxy that the environment names may see a token in clear text
+    }
 
 
 def request_of(asked: Operation[Any], terms: Terms) -> dict[str, Any]:
@@ -51,6 +69,24 @@ def request_of(asked: Operation[Any], terms: Terms) -> dict[str, Any]:
     return request
 
 
+def events_request(product: str | None, after: int, last: int | None, timeout: float) -> dict[str, Any]:
+    """The parts of a request for the stream of changes, which goes on after the `last` one that was told."""
+    headers = {"accept": _STREAM} if last is None else {"accept": _STREAM, "last-event-id": str(last)}
+    params = {"after": str(after)} if product is None else {"after": str(after), "product": product}
+    patience = httpx.Timeout(timeout, read=_SILENCE_SECONDS)
+    return {"method": "GET", "url": "/events", "params": params, "headers": headers, "timeout": patience}
+
+
+def is_stream(response: httpx.Response) -> bool:
+    """True for a stream of changes."""
+    return response.is_success and response.headers.get("content-type", "").startswith(_STREAM)
+
+
+def read_event(data: str) -> EventView:
+    """The change that an event tells of. Raises `Failed` for one that is not understood."""
+    return cast("EventView", _decoded(data, EventView))
+
+
 def read_fault(response: httpx.Response) -> HeadraceError:
     """The fault that a response tells of."""
     try:
@@ -61,8 +97,12 @@ def read_fault(response: httpx.Response) -> HeadraceError:
 
 def read_answer(response: httpx.Response, kind: Any) -> Any:
     """The answer, of this type. Raises `Failed` for one that is not understood."""
+    return _decoded(response.content, kind)
+
+
+def _decoded(sent: bytes | str, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(response.content, type=kind)
+        return msgspec.json.decode(sent, type=kind)
     except msgspec.MsgspecError as error:
         raise Failed(f"the server's answer is not understood: {error}. Is it of another version?") from None
 

@@ -17,7 +17,7 @@ from bundles.core.errors import Invalid
 from headrace import remote, wiring
 from headrace.access_wiring import access_store
 from headrace.options import DEFAULT_DATA, actor_or_login
-from headrace.profiles import chosen_profile
+from headrace.profiles import Profile, chosen_profile, refuse_profile
 from headrace.sources import FolderSources
 from release.change import Control
 
@@ -72,8 +72,7 @@ async def sending(operation: type[Operation[Any]], asking: Asking) -> AsyncItera
     What only reads needs neither the key that signs, nor a right to all of the database.
     """
     terms = Terms(asking.expect_revision, asking.idempotency_key, is_preview=_previewing.get())
-    if (profile := chosen_profile()) is not None:
-        _refuse_local_options(asking)
+    if (profile := server_for(asking)) is not None:
         async with remote.asking_server(profile, terms) as ask_server:
             yield ask_server
         return
@@ -95,6 +94,17 @@ async def sending(operation: type[Operation[Any]], asking: Asking) -> AsyncItera
             return await perform(Plane(control, access, sources), caller, asked, terms)
 
         yield ask
+
+
+def server_for(asking: Asking) -> Profile | None:
+    """The server that a profile names; None where the data folder is asked.
+
+    Raises `Invalid` for an option that would be without effect there, and nobody would know.
+    """
+    profile = chosen_profile()
+    if profile is not None:
+        _refuse_local_options(asking)
+    return profile
 
 
 def local_caller(actor: str | None) -> Caller:
@@ -123,10 +133,19 @@ async def items_of(ask: Ask, asked: Operation[Page[T]]) -> AsyncGenerator[T, Non
             yield item
 
 
+<<<<<<< HEAD
 def refuse_servers() -> None:
     """Raise `Invalid` where a profile names a server, of what no verb asks a server for."""
     if chosen_profile() is not None:
         raise Invalid("this works on a data folder alone: leave HEADRACE_PROFILE and HEADRACE_SERVER out")
+=======
+def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:
+    """What `use` makes of the control plane in this data folder and database.
+
+    Raises `Invalid` where a profile names a server: no server does it on somebody's behalf.
+    """
+    refuse_profile()
+>>>>>>> 384b19b (Changes as a stream of server-sent events, and both clients follow it; headrace logout)
 
 
 def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:
@@ -141,7 +160,6 @@ def with_control(data: Path, database: str | None, use: Callable[[Control], Awai
 
 
 def _refuse_local_options(asking: Asking) -> None:
-    """Raise `Invalid` for an option that would be without effect, and nobody would know."""
     given = {
         "--data": asking.data != DEFAULT_DATA,
         "--database": asking.database is not None,

@@ -32,11 +32,15 @@ def login(
 
     It is tried before it is kept, in a file that nobody else can read.
     """
+    from stamina.instrumentation import set_on_retry_hooks
+
     from api.operations.callers import WhoAmI
     from headrace.client import Client
-    from headrace.profiles import Profile, save_profile
+    from headrace.profiles import Profile, check_profile_name, save_profile
 
+    check_profile_name(profile)
     token = _token()
+    set_on_retry_hooks([])  # what has come of it is said in one line
     with Client(server, token) as client:
         me = client.send(WhoAmI())
     save_profile(profile, Profile(server, token))
@@ -49,8 +53,9 @@ def _token() -> str:
     if sys.stdin.isatty():
         from getpass import getpass
 
-        return getpass("token: ").strip()
-    token = sys.stdin.readline().strip()
+        token = getpass("token: ").strip()
+    else:
+        token = sys.stdin.readline().strip()
     if not token:
-        raise Invalid("give the token on stdin: headrace login URL --profile NAME < FILE")
+        raise Invalid("give a token, or the file that it is in: headrace login URL --profile NAME < FILE")
     return token
