@@ -15,11 +15,7 @@ from headrace import remote, wiring
 from headrace.change_text import cells_of
 from headrace.exits import Exit
 from headrace.terminal import tell
-<<<<<<< HEAD
-from headrace.verbs.changes import Asking, items_of, local_caller, refuse_servers, sending
-=======
 from headrace.verbs.changes import Asking, items_of, local_caller, sending, server_for
->>>>>>> 384b19b (Changes as a stream of server-sent events, and both clients follow it; headrace logout)
 from release.core.notices import Severity
 
 
@@ -36,7 +32,6 @@ async def _print(product: str | None, since: int, asking: Asking, as_json: bool)
 
 
 async def _follow(product: str | None, since: int, asking: Asking, as_json: bool) -> None:
-    refuse_servers()
     wanted = None if product is None else parse_product(product)
     if (profile := server_for(asking)) is not None:
         _end_without_reader()

@@ -19,8 +19,9 @@ class Parameter(msgspec.Struct, frozen=True):
 class Described(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint below the API's prefix.
 
-    `body` and `answer` are the types of the JSON that is sent and answered, None where that is none; of a stream,
-    of which `media_type` tells, `answer` is what each event has. With `is_public` it asks for no credential: each address has the requests of a stranger.
+    `body` and `answer` are the types of the JSON that is sent and answered, None where that is none; each event of
+    a stream has an `answer`. With `is_public` it asks for no credential: each address has the requests of a
+    stranger.
     """
 
     name: str

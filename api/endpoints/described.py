@@ -93,8 +93,9 @@ EVENTS = Described(
     path="/events",
     summary="Tell of each change as it is made, in a stream of server-sent events.",
     description=(
-        "Each event is named `change`, has the revision as its id, and a change in JSON as its data. A comment comes"
-        " at least every 15 seconds. The stream ends where the token or session does, and where the server stops.\n\n"
+        "Each event is named `change`, has the revision as its id, and a change in JSON as its data. A comment"
+        " comes at least every 15 seconds. The stream ends where the token or session does, and where the server"
+        " stops.\n\n"
         f"For the roles {', '.join(sorted(READERS))}."
     ),
     parameters=(

@@ -133,24 +133,12 @@ async def items_of(ask: Ask, asked: Operation[Page[T]]) -> AsyncGenerator[T, Non
             yield item
 
 
-<<<<<<< HEAD
-def refuse_servers() -> None:
-    """Raise `Invalid` where a profile names a server, of what no verb asks a server for."""
-    if chosen_profile() is not None:
-        raise Invalid("this works on a data folder alone: leave HEADRACE_PROFILE and HEADRACE_SERVER out")
-=======
 def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:
     """What `use` makes of the control plane in this data folder and database.
 
     Raises `Invalid` where a profile names a server: no server does it on somebody's behalf.
     """
     refuse_profile()
->>>>>>> 384b19b (Changes as a stream of server-sent events, and both clients follow it; headrace logout)
-
-
-def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:
-    """What `use` makes of the control plane in this data folder and database. Raises as `refuse_servers`."""
-    refuse_servers()
 
     async def run() -> T:
         async with wiring.control(data, database) as control:

@@ -44,7 +44,6 @@ from headrace.provenance_options import (
 from headrace.publish_rules import made_of
 from headrace.tables import print_table
 from headrace.terminal import progress, show
-from headrace.verbs.changes import refuse_servers
 from release.core.names import STABLE, Channel, parse_channel
 from release.held import Held
 
@@ -87,7 +86,6 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Make an immutable, signed, compressed build. What tenants are served does not change."""
-    refuse_servers()
     asked = PublishBuild(
         product=product,
         version=version,
