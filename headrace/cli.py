@@ -52,6 +52,8 @@ VERBS = {
     "export-static": "Write what the origin would answer as files and a list of headers, for S3 to fail over to.",
     "controller": "Run the release controller, which does by itself what is due.",
     "api": "Run the admin API: what the command line does, over HTTP.",
+    "person": "People and groups that log in, and what each is granted.",
+    "publisher": "Trusted publishers: pipelines that publish without a secret.",
     "login": "Keep a server and a token for it as a profile.",
     "logout": "Forget a profile and its token.",
     "notify": "Who is told of what happens (docs/notifications.md).",

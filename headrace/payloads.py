@@ -13,9 +13,11 @@ from api.views.build import ProvenanceView
 from api.views.change import EventView, HistoryView
 from api.views.channel import ChannelView
 from api.views.error import ErrorsView
+from api.views.people import PersonView
 from api.views.pin import PinView
 from api.views.plan import PlanView
 from api.views.published import PublishedView
+from api.views.publishers import PublisherView
 from api.views.refusal import RefusalView
 from api.views.resolution import HoldersView, ResolutionView
 from api.views.retirement import RetirementView
@@ -73,6 +75,9 @@ PAYLOADS: dict[str, Any] = {
     "logout": LoggedOut,
     "notify list": list[ReceiverView],
     "notify test": Trial,
+    "person list": list[PersonView],
+    "person remove": PersonView,
+    "person set": PersonView,
     "pin clear": PinView,
     "pin list": list[PinView],
     "pin set": PinView,
@@ -81,6 +86,8 @@ PAYLOADS: dict[str, Any] = {
     "provenance": ProvenanceView,
     "restore": Restored,
     "publish": PublishedView,
+    "publisher list": list[PublisherView],
+    "publisher remove": PublisherView,
     "retire": RetirementView,
     "rollback": ChannelView,
     "serve": (Listening, Renewed),

@@ -122,3 +122,16 @@ def test_where_one_change_is_refused_those_before_it_are_made(data: Path, file: 
         "person",
         "person",
     ]
+
+
+def test_people_are_granted_and_listed_one_by_one_too(data: Path, file: Path) -> None:
+    assert run(data, "person", "list").stdout == "nobody may log in\n"
+    granted = succeed(data, "person", "set", "Ada@example.com", "--role", "releaser", "--product", "sdk")
+    assert granted == {"person": "ada@example.com", "roles": ["releaser"], "products": ["sdk"], "tenant": None}
+    succeed(data, "apply", str(file))
+    assert [each["person"] for each in succeed(data, "person", "list")] == ["ada@example.com", "group:admins"]
+    assert "acme/sdk" in run(data, "publisher", "list").stdout
+    assert succeed(data, "person", "remove", "ada@example.com")["person"] == "ada@example.com"
+    assert succeed(data, "publisher", "remove", "sdk")["name"] == "sdk"
+    assert run(data, "publisher", "list").stdout == "no publisher is trusted\n"
+    assert "nothing was granted" in fail(data, "person", "remove", "ada@example.com", code=2)
