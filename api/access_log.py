@@ -15,7 +15,7 @@ from api.core.token import LONGEST_SECONDS, TokenId
 from api.ports import Access
 from bundles.core.digest import Digest
 from bundles.core.errors import Failed
-from release.change import MAX_ACTOR_LENGTH
+from release.core.audit import MAX_ACTOR_LENGTH
 from release.core.notices import one_line
 from release.ports import Clock
 

@@ -1,5 +1,6 @@
 """Who asks, and what that lets them do."""
 
+import hashlib
 import re
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -8,6 +9,7 @@ import msgspec
 
 from bundles.core.errors import Invalid, NotAllowed
 from bundles.core.names import Product
+from release.core.audit import MAX_ACTOR_LENGTH
 from release.core.names import Tenant
 from release.core.scope import ForProducts
 
@@ -67,6 +69,16 @@ class Grant(ForProducts, frozen=True, kw_only=True):
             any(fnmatchcase(asked, pattern) for pattern in self.products) for asked in other.products
         )
         return has_roles and has_products and self.tenant in (None, other.tenant)
+
+
+def caller_name(text: str) -> str:
+    """What the audit trail calls a caller: one that is too long ends with a part of its digest, so that no other
+    has the same.
+    """
+    if len(text) <= MAX_ACTOR_LENGTH:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{text[: MAX_ACTOR_LENGTH - len(digest) - 1]}~{digest}"
 
 
 class Caller(msgspec.Struct, frozen=True):

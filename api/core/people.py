@@ -1,17 +1,15 @@
 """Who somebody is that has logged in, and which of the grants that admins have set is theirs."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 
 import msgspec
 
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant, Role, caller_name
 from api.core.id_token import IdToken
 from bundles.core.errors import Invalid, NotAllowed
+from release.core.audit import MAX_ACTOR_LENGTH
 
-MAX_NAME_LENGTH = 100
-"""Of a person's name in the audit trail (`release/change.py`)."""
 MAX_KEY_LENGTH = 255
 MAX_GROUPS = 1000
 
@@ -31,12 +29,9 @@ class Person(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """The person's name for the audit trail: the e-mail address, or what the provider knows them by."""
-        if self.email is not None and len(self.email) <= MAX_NAME_LENGTH:
+        if self.email is not None and len(self.email) <= MAX_ACTOR_LENGTH:
             return self.email
-        name = f"oidc:{self.subject.removeprefix('https://')}"
-        if len(name) <= MAX_NAME_LENGTH:
-            return name
-        return f"{name[: MAX_NAME_LENGTH - 17]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        return caller_name(f"oidc:{self.subject.removeprefix('https://')}")
 
 
 def parse_person(text: str) -> str:

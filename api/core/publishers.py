@@ -1,6 +1,5 @@
 """Trusted publishers: pipelines that are known by what their CI service says of them, and hold no secret."""
 
-import hashlib
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from api.core.access import Grant, Role
+from api.core.access import Grant, Role, caller_name
 from api.core.id_token import IdToken
 from api.core.oidc import check_issuer
 from bundles.core.errors import Invalid
@@ -17,8 +16,6 @@ from release.core.scope import ForProducts
 
 PIPELINE_ROLES = frozenset({Role.PUBLISHER, Role.RELEASER})
 """What a pipeline may be let do at most."""
-MAX_NAME_LENGTH = 100
-"""Of a pipeline's name in the audit trail (`release/change.py`)."""
 
 
 class Service(StrEnum):
@@ -118,16 +115,9 @@ def match(publisher: Publisher, token: IdToken) -> Mismatch | None:
 
 
 def pipeline_name(publisher: Publisher, token: IdToken) -> str:
-    """The pipeline's name for the audit trail, as in `github:acme/sdk:release.yml@refs/heads/main`.
-
-    One that is too long ends with a part of its digest, so that no other has the same.
-    """
+    """The pipeline's name for the audit trail, as in `github:acme/sdk:release.yml@refs/heads/main`."""
     ref = token.text(_REF_CLAIM[publisher.service]) or ""
-    name = f"{publisher.service}:{publisher.repository}:{publisher.workflow}@{ref}"
-    if len(name) <= MAX_NAME_LENGTH:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{name[: MAX_NAME_LENGTH - len(digest) - 1]}~{digest}"
+    return caller_name(f"{publisher.service}:{publisher.repository}:{publisher.workflow}@{ref}")
 
 
 _REF_CLAIM = {Service.GITHUB: "ref", Service.GITLAB: "ref_path"}

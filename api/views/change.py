@@ -39,11 +39,6 @@ class HistoryView(EventView, frozen=True, kw_only=True):
         return EventView(**{name: getattr(self, name) for name in EventView.__struct_fields__})
 
 
-def view_change(entry: Entry) -> ChangeView:
-    """The change for its users."""
-    return ChangeView(**_fields(entry))
-
-
 def view_event(row: Row, entry: Entry) -> EventView:
     """The change in this row, with its severity."""
     return EventView(**_fields(entry), severity=_severity(row, entry))

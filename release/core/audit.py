@@ -15,6 +15,7 @@ from release.core.codec import decode_document, encode_document
 GENESIS = "0" * 64
 """What the first row has for the hash of the one before it."""
 MAX_FAULTS = 100
+MAX_ACTOR_LENGTH = 100
 CONTROLLER = "controller"
 """The actor of what the controller does by itself."""
 LEAK_REPORT = "leak-report"
