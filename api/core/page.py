@@ -1,7 +1,6 @@
 """Lists, page by page."""
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -10,6 +9,8 @@ import msgspec
 from bundles.core.errors import Invalid
 
 T = TypeVar("T")
+V = TypeVar("V")
+K = TypeVar("K")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
@@ -18,6 +19,10 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     items: tuple[T, ...]
     next: str | None = None
 
+    def each(self, view: Callable[[T], V]) -> "Page[V]":
+        """The same page, with what this makes of each item."""
+        return Page(tuple(view(item) for item in self.items), self.next)
+
 
 def page_of(items: Sequence[T], key: Callable[[T], str], cursor: str, limit: int) -> Page[T]:
     """The page of these items, in the order of their keys, that this cursor begins.
@@ -25,10 +30,17 @@ def page_of(items: Sequence[T], key: Callable[[T], str], cursor: str, limit: int
     A cursor is the last key of the page before, so what is added or removed meanwhile moves no other item.
     Raises `Invalid` for a cursor that no page had.
     """
-    after = open_cursor(cursor)
-    rest = [item for item in sorted(items, key=key) if not after or key(item) > after]
-    shown = tuple(rest[:limit])
-    return Page(shown, seal_cursor(key(shown[-1])) if len(rest) > limit else None)
+    after = open_cursor(cursor, str)
+    rest = [item for item in sorted(items, key=key) if after is None or key(item) > after]
+    return first_page(rest, key, limit)
+
+
+def first_page(items: Sequence[T], key: Callable[[T], str], limit: int) -> Page[T]:
+    """The page that these items begin, in the order that they have: one of them beyond the limit says that there
+    is another page.
+    """
+    shown = tuple(items[:limit])
+    return Page(shown, seal_cursor(key(shown[-1])) if len(items) > limit else None)
 
 
 def seal_cursor(key: str) -> str:
@@ -36,9 +48,13 @@ def seal_cursor(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
-def open_cursor(cursor: str) -> str:
-    """The key that a cursor is of; "" for the first page. Raises `Invalid` for a cursor that no page had."""
+def open_cursor(cursor: str, read: Callable[[str], K]) -> K | None:
+    """The key that a cursor is of, as this reads it; None for the first page.
+
+    Raises `Invalid` for a cursor that no page had: one whose key can't be read.
+    """
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, ValueError):
+        key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        return read(key) if key else None
+    except (ValueError, msgspec.MsgspecError):
         raise Invalid("that cursor is of no page: take it from `next` of the page before") from None

@@ -32,4 +32,4 @@ async def list_(call: Call, asked: ListBlocks) -> Page[BlockView]:
     product = parse_product(asked.product)
     blocks = await list_blocks(call.control, product)
     page = page_of(list(blocks.items()), lambda item: item[0], asked.cursor, asked.limit)
-    return Page(tuple(view_block(product, version, block) for version, block in page.items), page.next)
+    return page.each(lambda item: view_block(product, *item))

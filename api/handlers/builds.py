@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from api.core.page import Page, open_cursor, page_of, seal_cursor
+from api.core.page import Page, first_page, open_cursor, page_of
 from api.operations.builds import ListBuilds, ListProducts, ReadBuild, ReadErrors, ReadProvenance
 from api.perform import Look, reads
 from api.sources import Sources
@@ -37,17 +37,16 @@ async def list_products(look: Look, asked: ListProducts) -> Page[ProductView]:
 @reads(ListBuilds)
 async def list_builds(look: Look, asked: ListBuilds) -> Page[BuildView]:
     """By precedence. Raises `NotFound` for a product without any."""
-    product, last = parse_product(asked.product), open_cursor(asked.cursor)
+    product, last = parse_product(asked.product), open_cursor(asked.cursor, parse_version)
     async with look.sources.builds() as builds:
         published_at = await builds.published_at(product)
     if not published_at:
         raise NotFound(f"there is no build of {product}")
-    before = None if not last else precedence(parse_version(last))
+    before = None if last is None else precedence(last)
     versions = sorted(published_at, key=precedence, reverse=True)
     rest = [version for version in versions if before is None or precedence(version) < before]
-    shown = rest[: asked.limit]
-    views = tuple(BuildView(product, version, format_time(published_at[version])) for version in shown)
-    return Page(views, seal_cursor(shown[-1]) if len(rest) > len(shown) else None)
+    page = first_page(rest, str, asked.limit)
+    return page.each(lambda version: BuildView(product, version, format_time(published_at[version])))
 
 
 @reads(ReadBuild)

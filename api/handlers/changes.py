@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from api.core.page import Page, open_cursor, seal_cursor
+from api.core.page import Page, first_page, open_cursor, seal_cursor
 from api.operations.changes import DiffRevisions, ListAuditRows, ListChanges, Order, VerifyAuditTrail
 from api.perform import Look, reads
 from api.views.audit import AuditRowView, TrailView
@@ -31,12 +31,8 @@ async def list_changes(look: Look, asked: ListChanges) -> Page[HistoryView]:
     read = read_newest if asked.order is Order.NEWEST else read_oldest
     async with look.sources.ledger() as ledger:
         found = await read(ledger, sought, is_wanted, asked.limit + 1)
-    shown = found[: asked.limit]
-    more = len(found) > len(shown)
-    return Page(
-        tuple(view_history(row, entry) for row, entry in shown),
-        seal_cursor(str(shown[-1][0].revision)) if more else None,
-    )
+    page = first_page(found, lambda item: str(item[0].revision), asked.limit)
+    return page.each(lambda item: view_history(*item))
 
 
 @reads(DiffRevisions)
@@ -53,7 +49,7 @@ async def diff(look: Look, asked: DiffRevisions) -> RevisionDiff:
 async def list_rows(look: Look, asked: ListAuditRows) -> Page[AuditRowView]:
     """The rows up to one that is damaged. Raises `Failed` where that is the first."""
     _require_all(look)
-    after, rows = max(asked.after, _revision_in(asked.cursor) or 0), list[Row]()
+    after, rows = max(asked.after, open_cursor(asked.cursor, int) or 0), list[Row]()
     async with (
         look.sources.ledger() as ledger,
         ledger.reading() as reading,
@@ -88,7 +84,7 @@ async def verify(look: Look, _: VerifyAuditTrail) -> TrailView:
 def _sought(asked: ListChanges) -> Sought:
     if asked.channel is not None and asked.product is None:
         raise Invalid("a channel is one of a product's: name that too")
-    at = _revision_in(asked.cursor)
+    at = open_cursor(asked.cursor, int)
     is_newest = asked.order is Order.NEWEST
     return Sought(
         product=None if asked.product is None else parse_product(asked.product),
@@ -96,16 +92,6 @@ def _sought(asked: ListChanges) -> Sought:
         after=asked.after if is_newest else max(asked.after, at or 0),
         before=at if is_newest else None,
     )
-
-
-def _revision_in(cursor: str) -> int | None:
-    text = open_cursor(cursor)
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise Invalid("that cursor is of no page: take it from `next` of the page before") from None
 
 
 def _product_of(place: str) -> Product:

@@ -55,7 +55,7 @@ async def list_(call: Call, asked: ListPins) -> Page[PinView]:
     pins = await list_pins(call.control, product)
     wanted = [item for item in pins.items() if item[1].warnings or not asked.warned]
     page = page_of(wanted, lambda item: item[0], asked.cursor, asked.limit)
-    return Page(tuple(view_watched(product, parse_pin_key(key), pin) for key, pin in page.items), page.next)
+    return page.each(lambda item: view_watched(product, parse_pin_key(item[0]), item[1]))
 
 
 def _key(asked: SetPin | ReadPin | ClearPin) -> PinKey:

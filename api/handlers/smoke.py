@@ -18,4 +18,4 @@ async def list_(call: Call, asked: ListOutcomes) -> Page[OutcomeView]:
     outcomes = await list_outcomes(call.control, product, channel, candidate)
     # Outcomes are only added, at the end: their place is their key.
     page = page_of(list(enumerate(outcomes)), lambda item: f"{item[0]:09}", asked.cursor, asked.limit)
-    return Page(tuple(view_outcome(outcome) for _, outcome in page.items), page.next)
+    return page.each(lambda item: view_outcome(item[1]))

@@ -51,4 +51,4 @@ async def list_(call: Call, asked: ListTenants) -> Page[TenantView]:
     """A page of those of whom something is known."""
     known = await list_attributes(call.control)
     page = page_of(list(known.items()), lambda item: item[0], asked.cursor, asked.limit)
-    return Page(tuple(TenantView(tenant, dict(attributes)) for tenant, attributes in page.items), page.next)
+    return page.each(lambda item: TenantView(item[0], dict(item[1])))
