@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.core.access import PATTERN
+from api.core.access import PATTERN, Role
 
 _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 _NUMBER = r"(?:0|[1-9][0-9]*)"
@@ -64,6 +64,14 @@ TimeField = Annotated[
         examples=["2026-01-31T09:00:00Z"],
     ),
 ]
+TokenNameField = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{_NAME}$",
+        description="What people call the token",
+        examples=["release-pipeline"],
+    ),
+]
 PublisherField = Annotated[
     str,
     Meta(
@@ -91,8 +99,12 @@ PatternsField = Annotated[
         examples=[["posthog-*"]],
     ),
 ]
+RolesField = Annotated[frozenset[Role], Meta(min_length=1)]
+MAX_REVISION = 2**53 - 1
+"""The largest number that JSON's readers in JavaScript keep exactly."""
 RevisionField = Annotated[
-    int, Meta(ge=0, le=2**53 - 1, description="A revision of the routing table; 0 is that before the first change")
+    int,
+    Meta(ge=0, le=MAX_REVISION, description="A revision of the routing table; 0 is that before the first change"),
 ]
 DurationField = Annotated[str, Meta(pattern="^[0-9]{1,7}[smhd]$", examples=["30m"])]
 ReasonField = Annotated[str, Meta(max_length=500, description="Why, in one line; kept in the audit trail")]

@@ -4,6 +4,7 @@ from contextlib import aclosing
 
 import msgspec
 
+from api.core.fields import MAX_REVISION
 from api.core.page import Page, first_page, open_cursor, seal_cursor
 from api.operations.changes import DiffRevisions, ListAuditRows, ListChanges, Order, VerifyAuditTrail
 from api.perform import Look, reads
@@ -49,7 +50,7 @@ async def diff(look: Look, asked: DiffRevisions) -> RevisionDiff:
 async def list_rows(look: Look, asked: ListAuditRows) -> Page[AuditRowView]:
     """The rows up to one that is damaged. Raises `Failed` where that is the first."""
     _require_all(look)
-    after, rows = max(asked.after, open_cursor(asked.cursor, int) or 0), list[Row]()
+    after, rows = max(asked.after, open_cursor(asked.cursor, _revision) or 0), list[Row]()
     async with (
         look.sources.ledger() as ledger,
         ledger.reading() as reading,
@@ -84,7 +85,7 @@ async def verify(look: Look, _: VerifyAuditTrail) -> TrailView:
 def _sought(asked: ListChanges) -> Sought:
     if asked.channel is not None and asked.product is None:
         raise Invalid("a channel is one of a product's: name that too")
-    at = open_cursor(asked.cursor, int)
+    at = open_cursor(asked.cursor, _revision)
     is_newest = asked.order is Order.NEWEST
     return Sought(
         product=None if asked.product is None else parse_product(asked.product),
@@ -92,6 +93,14 @@ def _sought(asked: ListChanges) -> Sought:
         after=asked.after if is_newest else max(asked.after, at or 0),
         before=at if is_newest else None,
     )
+
+
+def _revision(text: str) -> int:
+    """The revision in a cursor. Raises `ValueError` for what is none, and what no database takes."""
+    revision = int(text)
+    if not 0 <= revision <= MAX_REVISION:
+        raise ValueError(text)
+    return revision
 
 
 def _product_of(place: str) -> Product:

@@ -24,7 +24,7 @@ async def list_(call: Call, asked: ListTokens) -> Page[TokenView]:
 async def create(call: Call, asked: CreateToken) -> IssuedTokenView:
     """The new token, with its secret."""
     grant = Grant(
-        roles=frozenset(asked.roles),
+        roles=asked.roles,
         products=asked.products,
         tenant=None if asked.tenant is None else parse_tenant(asked.tenant),
     )

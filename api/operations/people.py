@@ -1,11 +1,7 @@
 """People who log in, and what each is granted (docs/login.md)."""
 
-from typing import Annotated
-
-from msgspec import Meta
-
-from api.core.access import ADMINS, Role
-from api.core.fields import CursorField, LimitField, PatternsField, PersonField, TenantField
+from api.core.access import ADMINS
+from api.core.fields import CursorField, LimitField, PatternsField, PersonField, RolesField, TenantField
 from api.core.operation import Change, Method, Operation, route
 from api.core.page import Page
 from api.views.people import PersonView
@@ -21,7 +17,7 @@ class SetPerson(Change[PersonView], frozen=True, kw_only=True):
     """
 
     person: PersonField
-    roles: Annotated[frozenset[Role], Meta(min_length=1)]
+    roles: RolesField
     products: PatternsField
     tenant: TenantField | None = None
 

@@ -4,8 +4,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.core.access import ADMINS, PATTERN, Role
-from api.core.fields import CursorField, LimitField, TenantField
+from api.core.access import ADMINS
+from api.core.fields import (
+    CursorField,
+    DurationField,
+    LimitField,
+    PatternsField,
+    RolesField,
+    TenantField,
+    TokenNameField,
+)
 from api.core.operation import Change, Method, Operation, route
 from api.core.page import Page
 from api.views.token import IssuedTokenView, TokenView
@@ -13,20 +21,6 @@ from api.views.token import IssuedTokenView, TokenView
 _TOKEN = "/tokens/{token}"  # noqa: S105 - no secret
 
 _Id = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", description="A token's id", examples=["0123456789abcdef"])]
-_Name = Annotated[
-    str,
-    Meta(
-        pattern="^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$",
-        description="What people call the token",
-        examples=["release-pipeline"],
-    ),
-]
-_Roles = Annotated[tuple[Role, ...], Meta(min_length=1, max_length=len(Role))]
-_Products = Annotated[
-    tuple[Annotated[str, Meta(pattern=f"^{PATTERN}$", examples=["posthog-*"])], ...],
-    Meta(min_length=1, max_length=100, description="Products; * stands for any characters"),
-]
-_Duration = Annotated[str, Meta(pattern="^[0-9]{1,7}[smhd]$", examples=["90d"])]
 
 
 @route(Method.GET, "/tokens", ADMINS)
@@ -44,11 +38,11 @@ class CreateToken(Change[IssuedTokenView], frozen=True, kw_only=True):
     It lets nobody do more than its maker may. A customer's has a tenant.
     """
 
-    name: _Name
-    roles: _Roles
-    products: _Products = ("*",)
+    name: TokenNameField
+    roles: RolesField
+    products: PatternsField = ("*",)
     tenant: TenantField | None = None
-    expires: _Duration = "90d"
+    expires: DurationField = "90d"
 
 
 @route(Method.DELETE, _TOKEN, ADMINS)
@@ -66,5 +60,5 @@ class RotateToken(Change[IssuedTokenView], frozen=True, kw_only=True):
     """
 
     token: _Id
-    overlap: _Duration = "1d"
-    expires: _Duration | None = None
+    overlap: DurationField = "1d"
+    expires: DurationField | None = None

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from api.core.access import Caller
+from api.core.access import Caller, Role
 
 
 class CallerView(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, with the roles that it has, for which products; a customer's tenant."""
 
     name: str
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...]
     products: tuple[str, ...]
     tenant: str | None
 

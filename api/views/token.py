@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from api.core.access import Role
 from api.core.token import Issued, Token, TokenId
 from api.times import format_time
 
@@ -25,7 +26,7 @@ class TokenView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     state: TokenState
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...]
     products: tuple[str, ...]
     tenant: str | None
     created_at: str

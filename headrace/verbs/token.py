@@ -63,7 +63,7 @@ def create(
     """Make a token and print its secret, this once: it is not kept."""
     asked = CreateToken(
         name=name,
-        roles=tuple(role),
+        roles=frozenset(role),
         products=tuple(product or ["*"]),
         tenant=tenant,
         expires=expires,

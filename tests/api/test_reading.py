@@ -9,6 +9,7 @@ import pytest
 from api import feed
 from api.core.access import ADMINS, Caller, Grant, Role
 from api.core.operation import Operation, Terms
+from api.core.page import seal_cursor
 from api.operations.builds import ListBuilds, ListProducts, ReadBuild, ReadErrors, ReadProvenance
 from api.operations.changes import DiffRevisions, ListAuditRows, ListChanges, Order, VerifyAuditTrail
 from api.operations.channels import PauseRollout, PromoteRollout, ReadRollout, RollBack, StartRollout
@@ -77,8 +78,11 @@ async def test_changes_are_listed_in_both_orders_page_by_page(plane: Plane) -> N
         await read(plane, ListChanges(after=9))
     with pytest.raises(Invalid, match="name that too"):
         await read(plane, ListChanges(channel="stable"))
-    with pytest.raises(Invalid, match="of no page"):
-        await read(plane, ListChanges(cursor="eHl6"))
+    for key in ("xyz", "-1", "9" * 50):
+        with pytest.raises(Invalid, match="of no page"):
+            await read(plane, ListChanges(cursor=seal_cursor(key)))
+        with pytest.raises(Invalid, match="of no page"):
+            await read(plane, ListAuditRows(cursor=seal_cursor(key)))
 
 
 async def test_who_has_a_right_to_one_product_sees_the_changes_of_that_alone(plane: Plane) -> None:
