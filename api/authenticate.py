@@ -1,14 +1,12 @@
 """Who asks, by the secret that a request presents."""
 
-import hmac
-
 import msgspec
 
 from api.core.access import Caller
 from api.core.session import SessionKind
-from api.core.token import Prefix, TokenId, digest_of_secret, id_of, prefix_of
+from api.core.token import Prefix, TokenId, digest_of_secret, prefix_of
 from api.perform import Plane
-from api.tokens import TOKENS
+from api.tokens import find_token
 from bundles.core.digest import Digest
 from bundles.core.errors import NotAuthenticated
 
@@ -68,12 +66,10 @@ async def _by_header(plane: Plane, secret: str, now: int) -> Known | None:
 
 
 async def _by_token(plane: Plane, secret: str, now: int) -> Known | None:
-    digest = digest_of_secret(secret)
-    token_id = id_of(digest)
-    async with plane.control.ledger.reading() as reading:
-        token = await reading.document(TOKENS, token_id)
-    if token is None or not hmac.compare_digest(token.digest, digest) or not token.is_valid(now):
+    found = await find_token(plane.control, secret)
+    if found is None or not found[1].is_valid(now):
         return None
+    token_id, token = found
     return Known(Caller(f"token:{token.name}", token.grant), token_id)
 
 

@@ -1,14 +1,13 @@
 """Takes back tokens and sessions that somebody has found where others can read them."""
 
-import hmac
 from collections.abc import Mapping
 
 from api.core.access import ADMINS, Caller, Grant
 from api.core.leak_report import Leak, Reporters, check_reporter, parse_report
-from api.core.token import Prefix, digest_of_secret, id_of, prefix_of
+from api.core.token import Prefix, prefix_of
 from api.perform import Plane
-from api.tokens import TOKENS, revoke_token
-from bundles.core.digest import Digest
+from api.sessions import end_session
+from api.tokens import find_token, revoke_token
 from bundles.core.errors import Failed, NotFound
 from release.change import Author
 from release.core.audit import LEAK_REPORT
@@ -40,21 +39,18 @@ async def _take_back(plane: Plane, leak: Leak) -> None:
     kind = prefix_of(leak.token)
     if kind is None:
         return
-    digest = digest_of_secret(leak.token)
     if kind is Prefix.SESSION:
-        await plane.access.sessions.end([digest])
+        await end_session(plane.access.sessions, leak.token)
     else:
-        await _revoke(plane, digest, leak)
+        await _revoke(plane, leak)
 
 
-async def _revoke(plane: Plane, digest: Digest, leak: Leak) -> None:
-    token_id = id_of(digest)
-    async with plane.control.ledger.reading() as reading:
-        token = await reading.document(TOKENS, token_id)
-    if token is None or not hmac.compare_digest(token.digest, digest):
+async def _revoke(plane: Plane, leak: Leak) -> None:
+    found = await find_token(plane.control, leak.token)
+    if found is None:
         return
     reason = one_line(f"found at {leak.url or 'a place that was not told'}", MAX_REASON_LENGTH)
     try:
-        await revoke_token(plane.control, token_id, _REPORTER, Author(LEAK_REPORT, reason))
+        await revoke_token(plane.control, found[0], _REPORTER, Author(LEAK_REPORT, reason))
     except NotFound:
         return  # somebody else was quicker

@@ -1,5 +1,6 @@
 """Tokens: create, list, revoke and rotate them. They are in the ledger, and in no snapshot that origins read."""
 
+import hmac
 from collections.abc import Mapping
 
 import msgspec
@@ -111,6 +112,17 @@ async def revoke_token(control: Control, token_id: TokenId, caller: Caller, auth
         return document_at(entry.before, _place(token_id), Token)
 
     return await control.once(subject, author, act, again)
+
+
+async def find_token(control: Control, secret: str) -> tuple[TokenId, Token] | None:
+    """The token of this secret, be it valid or not, and what it is named by; None where there is none."""
+    digest = digest_of_secret(secret)
+    token_id = id_of(digest)
+    async with control.ledger.reading() as reading:
+        token = await reading.document(TOKENS, token_id)
+    if token is None or not hmac.compare_digest(token.digest, digest):
+        return None
+    return token_id, token
 
 
 async def list_tokens(control: Control) -> Mapping[TokenId, Token]:

@@ -8,9 +8,8 @@ from starlette.responses import Response
 
 from api.answers import answer_to
 from api.core.operation import NO_TERMS, Route
-from api.core.problems import WrongMediaType
 from api.core.request import ARCHIVE_TYPES, read_operation
-from api.endpoints.endpoint import Progress
+from api.endpoints.endpoint import Progress, check_media_type
 from api.gate import AccessGate
 from api.perform import Plane, perform, require_right
 from api.publish import received
@@ -32,11 +31,7 @@ class ArchiveEndpoint:
         caller.require_role(self._route.roles)  # before anything else that was sent is looked at
         asked = read_operation(self._route, path, request.query_params.multi_items(), b"")
         require_right(caller, asked)
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in ARCHIVE_TYPES:
-            raise WrongMediaType(f"send an archive, as one of {', '.join(ARCHIVE_TYPES)}")
-        if request.headers.get("content-encoding", "identity") != "identity":
-            raise WrongMediaType("a body is taken as it is, without Content-Encoding")
+        check_media_type(request, ARCHIVE_TYPES)
         if self._plane.publishing is None:
             raise Failed("nothing is published here: no place to unpack archives is named")
         async with received(self._plane.publishing, request.stream()) as archive:

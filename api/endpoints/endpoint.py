@@ -1,13 +1,13 @@
 """What all endpoints share."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.core.access import Caller
-from api.core.problems import TooLarge
+from api.core.problems import TooLarge, WrongMediaType
 
 
 class Progress:
@@ -29,6 +29,15 @@ class Endpoint(Protocol):
     async def respond(self, request: Request, path: Mapping[str, str], progress: Progress) -> Response:
         """The answer. Raises the fault that keeps it from being given."""
         ...
+
+
+def check_media_type(request: Request, taken: Collection[str]) -> None:
+    """Raise `WrongMediaType` for a body of none of these types, or an encoded one."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in taken:
+        raise WrongMediaType(f"send it with Content-Type: {' or '.join(taken)}")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise WrongMediaType("a body is taken as it is, without Content-Encoding")
 
 
 async def body_of(request: Request, most_bytes: int) -> bytes:

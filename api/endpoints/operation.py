@@ -7,9 +7,8 @@ from starlette.responses import Response
 
 from api.answers import answer_to
 from api.core.operation import Method, Route
-from api.core.problems import WrongMediaType
 from api.core.request import MAX_BODY_BYTES, read_operation, read_terms
-from api.endpoints.endpoint import Progress, body_of
+from api.endpoints.endpoint import Progress, body_of, check_media_type
 from api.gate import AccessGate
 from api.perform import Plane, perform
 from api.views.plan import plan_of
@@ -44,8 +43,6 @@ class OperationEndpoint:
 async def _json_of(request: Request) -> bytes:
     """The body. Raises `WrongMediaType` for what is no JSON."""
     body = await body_of(request, MAX_BODY_BYTES)
-    if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise WrongMediaType("the body is JSON: send it with Content-Type: application/json")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise WrongMediaType("a body is taken as it is, without Content-Encoding")
+    if body:
+        check_media_type(request, ("application/json",))
     return body
