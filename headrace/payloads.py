@@ -63,8 +63,8 @@ PAYLOADS: dict[str, Any] = {
     "block set": BlockedView,
     "collect": Collecting,
     "completion": Script,
-    "diff": (ComparisonView, RevisionDiff),
     "demo": Story,
+    "diff": (ComparisonView, RevisionDiff),
     "doctor": Report,
     "errors": ErrorsView,
     "export-static": Exported,
@@ -84,8 +84,8 @@ PAYLOADS: dict[str, Any] = {
     "plan": PlanView,
     "policy show": Policy,
     "provenance": ProvenanceView,
-    "restore": Restored,
     "publish": PublishedView,
+    "restore": Restored,
     "publisher list": list[PublisherView],
     "publisher remove": PublisherView,
     "retire": RetirementView,
@@ -115,7 +115,7 @@ LINES: dict[str, Any] = {
 }
 """The verbs that print a document on each line, of this type."""
 
-UNDECLARED = ("audit export", "diff", "keys resign", "publish-batch")
+UNDECLARED = ("audit export",)
 """The verbs whose documents have no schema: rows of the trail are of whatever places a change wrote to."""
 
 
