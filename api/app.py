@@ -28,7 +28,7 @@ from bundles.faults import fault_of
 _log = structlog.get_logger()
 _PLACEHOLDER = re.compile(r"\\\{(\w+)\\\}")
 # A tenant's content bundle has a slash in its name, and a person that of an issuer, be it percent-encoded or not.
-_SEGMENTS = {"product": r"(?P<product>(?:@[^/]+/)?[^/]+)", "person": r"(?P<person>.+)"}
+_SEGMENTS = {"product": r"(?P<product>(?:@[^/]+/)?[^/]+)", "person": r"(?P<person>(?s:.+))"}
 
 Place = tuple[Method, str, Endpoint]
 
@@ -72,7 +72,7 @@ class Api:
             return problem_response(HeadraceError("this is a fault of the control plane's own"), request_id)
 
     def _find(self, request: Request) -> tuple[Endpoint, Mapping[str, str]]:
-        path = request.url.path
+        path = request.scope["path"]  # as it was sent: a URL that is made of it would end at an encoded `#`
         for pattern, endpoints in self._table:
             if (found := pattern.fullmatch(path)) is not None:
                 endpoint = endpoints.get("GET" if request.method == "HEAD" else request.method)

@@ -1,16 +1,19 @@
 """Performs an operation on behalf of a caller: the one way in, for the HTTP server and the command line alike."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
-from api.core.access import Caller
+from api.core.access import READERS, Caller
 from api.core.operation import Change, Operation, Terms, route_of
 from api.ports import Access
 from api.sources import OpenedSources, Sources
+from bundles.core.errors import NotFound, UnknownProduct
+from bundles.core.names import Product
 from release.change import Author, Control
 
 if TYPE_CHECKING:
@@ -108,20 +111,37 @@ async def perform(
     if only_reads(type(asked)):
         return await look(plane.readable, caller, asked)
     require_right(caller, asked)
-    return cast("A", await _handlers[type(asked)](Call(plane, caller, terms, archive), asked))
+    with _naming_what_is_theirs(caller):
+        return cast("A", await _handlers[type(asked)](Call(plane, caller, terms, archive), asked))
 
 
 async def look(sources: Sources, caller: Caller, asked: Operation[A]) -> A:
     """The answer of an operation that only reads. Raises as `perform` does."""
     require_right(caller, asked)
     _load(type(asked))
-    return cast("A", await _readers[type(asked)](Look(sources, caller), asked))
+    with _naming_what_is_theirs(caller):
+        return cast("A", await _readers[type(asked)](Look(sources, caller), asked))
 
 
 def require_right(caller: Caller, asked: Operation[Any]) -> None:
     """Raise `NotAllowed` where the caller may not ask for this, by its roles or by what they are for."""
     caller.require_role(route_of(type(asked)).roles)
     caller.require_scope(getattr(asked, "product", None), getattr(asked, "tenant", None))
+
+
+@contextmanager
+def _naming_what_is_theirs(caller: Caller) -> Iterator[None]:
+    """Within it, who asks for an unknown product is told of those that the caller's grant is for alone.
+
+    A customer is told of none: some are named after other tenants.
+    """
+    try:
+        yield
+    except UnknownProduct as fault:
+        if not caller.grant.roles & READERS:
+            raise NotFound(fault.message) from None
+        theirs = [product for product in fault.known if caller.grant.is_for_product(Product(product))]
+        raise UnknownProduct(fault.message, theirs) from None
 
 
 def _load(operation: type[Operation[Any]]) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundles.core.digest import Digest, digest_of
-from bundles.core.errors import Failed, HeadraceError, Invalid, KeyReused, NotFound, Refused, Stale
+from bundles.core.errors import Failed, HeadraceError, Invalid, KeyReused, NotFound, Refused, Stale, UnknownProduct
 from bundles.core.manifest import Manifest
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys, check_signer
@@ -232,10 +232,9 @@ class Control(msgspec.Struct, frozen=True):
             raise NotFound(f"there is no build {product}@{version}; the newest published are: {newest}")
         raise await self.unknown_product(product)
 
-    async def unknown_product(self, product: Product) -> NotFound:
+    async def unknown_product(self, product: Product) -> UnknownProduct:
         """The error for a product that nothing is known of, with those that are known."""
-        known = ", ".join((await self.builds.products())[:10]) or "none: publish a build first"
-        return NotFound(f"unknown product {product!r}; known are {known}")
+        return UnknownProduct(f"unknown product {product!r}", await self.builds.products())
 
 
 async def refuse_retired(transaction: Transaction, product: Product, version: Version) -> None:

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from bundles.core.errors import Conflict, NotFound, Refused
+from bundles.core.errors import Conflict, NotFound, Refused, UnknownProduct
 from bundles.core.names import Product
 from bundles.core.retention import Decision, Policy, Verdict, decide, decide_named
 from bundles.core.version import Version
@@ -100,7 +100,7 @@ async def _products(store: Store, wanted: Wanted, table: RoutingTable) -> Sequen
     known = sorted(once.union(await store.products()))
     matching = [product for product in known if fnmatchcase(product, wanted.products)]
     if not matching:
-        raise NotFound(f"no product matches {wanted.products!r}; known are {', '.join(known[:10]) or 'none'}")
+        raise UnknownProduct(f"no product matches {wanted.products!r}", known)
     return matching
 
 

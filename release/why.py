@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from bundles.core.errors import NotFound
+from bundles.core.errors import NotFound, UnknownProduct
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.acts import Act, acts_of
@@ -86,6 +86,5 @@ def _routes(table: RoutingTable | None, product: Product) -> tuple[RoutingTable,
         raise NotFound("nothing has been released yet: there is no snapshot")
     routes = table.products.get(product)
     if routes is None:
-        known = ", ".join(sorted(table.products)[:10]) or "none yet"
-        raise NotFound(f"unknown product {product!r}: nothing of it was released; known are {known}")
+        raise UnknownProduct(f"unknown product {product!r}: nothing of it was released", sorted(table.products))
     return table, routes

@@ -11,7 +11,7 @@ from bundles.core.errors import Invalid, NotAllowed
 from bundles.core.names import Product
 from release.core.audit import MAX_ACTOR_LENGTH
 from release.core.names import Tenant
-from release.core.scope import ForProducts
+from release.core.scope import EVERYTHING, ForProducts
 
 
 class Role(StrEnum):
@@ -102,6 +102,11 @@ class Caller(msgspec.Struct, frozen=True):
         """Raise `NotAllowed` where that grant lets do more than the caller's: nobody gives or takes that."""
         if not self.grant.covers(grant):
             raise NotAllowed(f"{self.name} may not give or take what it has not: that grant lets do more")
+
+    def require_all_products(self, what: str) -> None:
+        """Raise `NotAllowed` where the caller's grant is for some products alone, of what is of all of them."""
+        if not set(EVERYTHING) <= set(self.grant.products):
+            raise NotAllowed(f"{self.name} has a right to some products: {what} is of all of them")
 
     def require_scope(self, product: str | None, tenant: str | None) -> None:
         """Raise `NotAllowed` where the caller's grant is for other products, or for another tenant.

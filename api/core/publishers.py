@@ -85,6 +85,9 @@ class Mismatch(msgspec.Struct, frozen=True):
 def check_publisher(publisher: Publisher) -> None:
     """Raise `Invalid` for a publisher that believes too much, or nothing."""
     check_issuer(publisher.issuer)
+    texts = (publisher.issuer, publisher.repository, publisher.workflow, publisher.environment, *publisher.refs)
+    if not "".join(filter(None, texts)).isprintable():
+        raise Invalid("what a trusted publisher is known by is text on one line")
     if publisher.service is Service.GITHUB and publisher.owner_id is None:
         raise Invalid(
             "a GitHub publisher needs `owner_id`: a deleted account's name can be taken by somebody else."

@@ -29,6 +29,8 @@ def read_operation(
     found = _in_body(route, body, query) if route.has_body else _in_query(route, query)
     if twice := found.keys() & path.keys():
         raise Malformed(f"{min(twice)!r} is in the URL already")
+    if unfit := [name for name, value in path.items() if not value.isprintable()]:
+        raise Malformed(f"{unfit[0]!r} is one line of letters that can be seen")  # `$` lets a last newline through
     try:
         # What is in a URL is text, whatever it stands for.
         operation: Operation[Any] = msgspec.convert({**found, **path}, route.operation, strict=route.has_body)

@@ -23,8 +23,10 @@ async def set_one(call: Call, asked: SetPerson) -> PersonView:
 
 @handles(ListPeople)
 async def list_all(call: Call, asked: ListPeople) -> Page[PersonView]:
-    """Who may log in."""
-    people = [view_person(person, grant) for person, grant in (await list_people(call.control)).items()]
+    """Those whom the caller could have granted that."""
+    covers = call.caller.grant.covers
+    granted = await list_people(call.control)
+    people = [view_person(person, grant) for person, grant in granted.items() if covers(grant)]
     return page_of(people, lambda view: view.person, asked.cursor, asked.limit)
 
 

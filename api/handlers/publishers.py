@@ -29,9 +29,10 @@ async def set_one(call: Call, asked: SetPublisher) -> PublisherView:
 
 @handles(ListPublishers)
 async def list_all(call: Call, asked: ListPublishers) -> Page[PublisherView]:
-    """The publishers, by their names."""
+    """Those that the caller could have named."""
+    covers = call.caller.grant.covers
     publishers = await list_publishers(call.control)
-    views = [view_publisher(name, publisher) for name, publisher in publishers.items()]
+    views = [view_publisher(name, each) for name, each in publishers.items() if covers(each.grant)]
     return page_of(views, lambda view: view.name, asked.cursor, asked.limit)
 
 

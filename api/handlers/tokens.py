@@ -13,10 +13,15 @@ from release.core.plan import parse_duration
 
 @handles(ListTokens)
 async def list_(call: Call, asked: ListTokens) -> Page[TokenView]:
-    """The tokens, with when each was used last."""
+    """Those that the caller could have made, with when each was used last."""
     used, now = await call.plane.access.uses.last(), call.control.clock.now()
     tokens = await list_tokens(call.control)
-    views = [view_token(token_id, token, now, used.get(token_id)) for token_id, token in tokens.items()]
+    covers = call.caller.grant.covers
+    views = [
+        view_token(token_id, token, now, used.get(token_id))
+        for token_id, token in tokens.items()
+        if covers(token.grant)
+    ]
     return page_of(views, lambda view: f"{view.name}/{view.id}", asked.cursor, asked.limit)
 
 

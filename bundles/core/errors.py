@@ -1,5 +1,9 @@
 """The faults that Headrace reports to a person. Each message says what was wrong, where, and what to do."""
 
+from collections.abc import Sequence
+
+_MOST_NAMED = 10
+
 
 class HeadraceError(Exception):
     """The base of every fault with a message for a user; never shown as a traceback."""
@@ -11,6 +15,16 @@ class Invalid(HeadraceError, ValueError):
 
 class NotFound(Invalid):
     """What is named does not exist."""
+
+
+class UnknownProduct(NotFound):
+    """A product is named of which nothing is known; `known` are those that there are, for who may know them."""
+
+    def __init__(self, message: str, known: Sequence[str]) -> None:
+        listed = ", ".join(known[:_MOST_NAMED]) or "none: publish a build first"
+        super().__init__(f"{message}; known are {listed}")
+        self.message = message
+        self.known = known
 
 
 class Refused(HeadraceError):

@@ -140,10 +140,13 @@ def calendars_ending(freezes: Iterable[Freeze], now: int) -> list[CalendarEnd]:
 
 
 def parse_time(text: str, zone: tzinfo) -> int:
-    """Seconds since the epoch of a date or time by ISO 8601, in the zone if it names none."""
+    """Seconds since the epoch of a date or time by ISO 8601, in the zone if it names none.
+
+    Raises `Invalid`, also for one that has no year of four digits in UTC: nobody could be shown it.
+    """
     try:
         parsed = datetime.fromisoformat(text)
-        return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp())
+        return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC).timestamp())
     except (ValueError, OverflowError):
         raise Invalid(f"{text!r} is no time: write a date, as in 2027-01-31, or 2027-01-31T12:00:00Z") from None
 

@@ -168,7 +168,7 @@ async def test_a_customer_is_told_of_no_other_product(plane: Plane) -> None:
         asked = SetPin(product="nope", tenant="acme", environment="production", target=target)
         with pytest.raises(NotFound) as told:
             await ask(plane, asked, ACME)
-        assert str(told.value) == "there is no product 'nope'"
+        assert str(told.value) == "unknown product 'nope'"
         with pytest.raises(NotFound, match="known are sdk"):
             await ask(plane, asked)
 

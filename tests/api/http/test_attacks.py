@@ -1,0 +1,84 @@
+"""What attackers have tried on the admin API, on a real server."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.core.access import Grant, Role
+from tests.support.api import Asker, make_token
+from tests.support.processes import ApiProcess
+
+AFTER_THE_LAST_YEAR = "9999-12-31T23:59:59-23:59"
+CHANNEL = "/products/sdk/channels/stable"
+
+
+@pytest.fixture(scope="module")
+def narrow(api_data: Path, server: ApiProcess) -> Iterator[dict[Role, Asker]]:
+    """A viewer and an admin of products of which there are none yet."""
+    made = {}
+    with httpx.Client() as http:
+        for role in (Role.VIEWER, Role.ADMIN):
+            grant = Grant(roles=frozenset({role}), products=("acme-*",))
+            made[role] = Asker(http, server.url, make_token(api_data, f"acme-{role}", grant))
+        yield made
+
+
+def test_no_time_is_kept_that_nobody_can_be_shown(admin: Asker) -> None:
+    """One of the year 10000 broke every list of the product's pins from then on."""
+    pin = {"target": "1.0.0", "until": AFTER_THE_LAST_YEAR}
+    admin.refused("PUT", "/products/sdk/pins/late/production", 422, "invalid", json=pin)
+    assert admin.get("/products/sdk/pins")["items"] == []
+    begun = {"candidate": "1.1.0", "at": AFTER_THE_LAST_YEAR}
+    admin.refused("POST", f"{CHANNEL}/rollout", 422, "invalid", json=begun)
+
+
+@pytest.mark.parametrize("path", ["/audit", "/changes", "/refusals"])
+@pytest.mark.parametrize("key", ["9" * 30, "-1", '{"minute":9223372036854775808,"caller":""}'])
+def test_a_forged_cursor_is_no_fault_of_the_servers(admin: Asker, path: str, key: str) -> None:
+    cursor = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+    admin.refused("GET", path, 422, "invalid", params={"cursor": cursor})
+
+
+def test_what_is_unknown_names_no_product_of_others(narrow: dict[Role, Asker], askers: dict[Role, Asker]) -> None:
+    for path in ("/products/acme-x/channels/stable", "/products/acme-x/pins", "/tenants/acme/resolutions/acme-x"):
+        assert "sdk" not in narrow[Role.VIEWER].refused("GET", path, 404, "not-found")["detail"]
+    retired = narrow[Role.ADMIN].refused("POST", "/retirements", 404, "not-found", json={"products": "acme-*"})
+    assert "sdk" not in retired["detail"]
+    hidden = askers[Role.CUSTOMER].refused("GET", "/tenants/acme/resolutions/nope", 404, "not-found")
+    assert "sdk" not in hidden["detail"]
+    assert "sdk" in askers[Role.VIEWER].refused("GET", "/products/nope/pins", 404, "not-found")["detail"]
+
+
+def test_an_admin_of_some_products_sees_nobody_elses_rights(narrow: dict[Role, Asker]) -> None:
+    admin = narrow[Role.ADMIN]
+    assert {token["name"] for token in admin.get("/tokens")["items"]} == {"acme-viewer", "acme-admin"}
+    assert admin.get("/people")["items"] == []
+    assert admin.get("/publishers")["items"] == []
+    admin.refused("GET", "/refusals", 403, "not-allowed")
+
+
+def test_a_name_in_the_url_is_what_was_sent_and_no_part_of_it(admin: Asker) -> None:
+    """`%23` and `%3F` ended the path: rights went to the group whose name is the part before."""
+    granted = {"roles": ["viewer"], "products": ["sdk"]}
+    for sent, meant in (("group:a%23b", "group:a#b"), ("group:a%3Fb", "group:a?b")):
+        assert admin.ask("PUT", f"/people/{sent}", json=granted).json()["person"] == meant
+        assert admin.ask("DELETE", f"/people/{sent}").json()["person"] == meant
+    for unseen in ("%0A", "%09", "%E2%80%AE", "%00"):
+        admin.refused("PUT", f"/people/group:a{unseen}", 400, "malformed", json=granted)
+        admin.refused("GET", f"/products/sdk{unseen}/pins", 400, "malformed")
+
+
+def test_a_publisher_is_known_by_text_on_one_line(admin: Asker) -> None:
+    publisher = {
+        "service": "github",
+        "repository": "acme/sdk",
+        "owner_id": "1",
+        "workflow": "release.yml",
+        "environment": "production\u202e",
+        "refs": ["refs/tags/v*"],
+        "products": ["sdk"],
+    }
+    admin.refused("PUT", "/publishers/sdk", 422, "invalid", json=publisher)
