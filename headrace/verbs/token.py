@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from api.core.access import Role
-from api.core.fields import MANY
+from api.core.fields import MOST_ITEMS
 from api.operations.tokens import CreateToken, ListTokens, RevokeToken, RotateToken
 from api.views.token import IssuedTokenView, TokenView
 from headrace.options import (
@@ -75,7 +75,7 @@ def create(
 @app.command("list", epilog=example("headrace token list"))
 def list_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """List the tokens, with those that have ended in the last month; never a secret."""
-    views = send_all(ListTokens(limit=MANY), Asking(data, database))
+    views = send_all(ListTokens(limit=MOST_ITEMS), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
 
