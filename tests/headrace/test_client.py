@@ -16,7 +16,7 @@ from api.core.operation import Operation, Terms
 from api.core.problems import Malformed
 from api.operations.callers import WhoAmI
 from api.operations.changes import ListChanges, Order
-from api.operations.channels import PauseRollout, ReadChannel, RollBack, StartRollout
+from api.operations.channels import AbortRollout, PauseRollout, ReadChannel, RollBack, StartRollout
 from api.operations.pins import ClearPin, SetPin
 from api.operations.policy import ReadPolicy
 from api.operations.tokens import ListTokens
@@ -308,3 +308,17 @@ def test_a_stream_that_can_not_begin_is_a_fault(admin: Colour, colour: type[Colo
         admin.events(1, product="Not One")
     with serving(Service(say(200, WHO))) as url, pytest.raises(Failed, match="not as Headrace does"):
         colour(url, "hdr_none").events(1)
+
+
+def test_the_example_of_the_docs_runs(
+    server: ApiProcess, tokens: dict[Role, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "client.md").read_text()
+    example = (
+        text.partition("```python\n")[2].partition("```")[0].replace("https://headrace.example.com", server.url)
+    )
+    exec(example, {"token": tokens[Role.ADMIN]})
+    PlainColour(server.url, tokens[Role.ADMIN]).send(AbortRollout(product="sdk", channel="stable"))
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("0 channels change; at ")
+    assert said[-1] == "1 start sam"
