@@ -13,10 +13,18 @@ _LEAST_FOLDED = 24
 Cell = str | None
 
 
-def print_table(console: Console, headings: Sequence[str | Column], rows: Iterable[Sequence[Cell]]) -> None:
-    """Rows below their headings or, where the words of a row are too long for that, each row as a list."""
+def print_table(
+    console: Console, headings: Sequence[str | Column], rows: Iterable[Sequence[Cell]], *, none: str | None = None
+) -> None:
+    """Rows below their headings or, where the words of a row are too long for that, each row as a list.
+
+    Where there are no rows, `none` says so in their place.
+    """
     columns = [each if isinstance(each, Column) else Column(each) for each in headings]
     cells = [tuple(row) for row in rows]
+    if not cells and none is not None:
+        console.print(none)
+        return
     for place, column in enumerate(columns):
         column.min_width = _least_width(column, [row[place] or "" for row in cells])
     if sum((column.min_width or 0) + _GAP for column in columns) - _GAP > console.width:

@@ -17,6 +17,7 @@ from api.adapters.oidc_http import get, post_form
 from api.core.id_token import ALGORITHMS
 from api.core.oidc import Client, Provider, discovery_url, parse_provider
 from bundles.core.errors import Failed, NotAuthenticated
+from release.core.codec import UNREADABLE
 from release.ports import Unanswered
 
 KEEP_SECONDS = 3600
@@ -143,7 +144,7 @@ def _parse_keys(document: bytes, url: str) -> tuple[Key, ...]:
     """The keys that sign tokens. One that can't be read is passed over (RFC 7517, section 5)."""
     try:
         listed = msgspec.json.decode(document, type=_KeyDocument).keys
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise Failed(f"{url} answers no JSON Web Key Set") from None
     return tuple(key for data in listed if (key := _parse_key(data)) is not None)
 
@@ -180,7 +181,7 @@ class _TokenAnswer(msgspec.Struct, frozen=True):
 def _id_token(status: int, body: bytes, url: str) -> str:
     try:
         answer = msgspec.json.decode(body, type=_TokenAnswer)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise Unanswered(f"{url} answered {status}, and no JSON that is for a client") from None
     if status == 200 and answer.id_token is not None:
         return answer.id_token

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bundles.core.errors import NotAuthenticated
+from release.core.codec import UNREADABLE
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
 """How a token may be signed: by a key of two halves, whose public half signs nothing. Never `none` or `HS256`.
@@ -59,7 +60,7 @@ def check_id_token(payload: bytes, *, issuer: str, audience: str, now: int, nonc
     try:
         claims = msgspec.json.decode(payload, type=dict[str, Any])
         said = msgspec.convert(claims, _Registered)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise NotAuthenticated(f"the ID token's claims can't be read: {error}") from None
     if said.iss != issuer:
         raise _wrong("iss", f"is not {issuer!r}")

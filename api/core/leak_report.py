@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bundles.core.errors import Invalid, NotAuthenticated
+from release.core.codec import UNREADABLE
 from release.core.signature import MIN_SECRET_BYTES, sign
 
 MAX_LEAKS = 10_000
@@ -50,7 +51,7 @@ def parse_report(body: bytes) -> tuple[Leak, ...]:
     """What was found. Raises `Invalid` for what is no report."""
     try:
         leaks = msgspec.json.decode(body, type=tuple[Leak, ...])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Invalid(f"that is no list of leaked tokens: {error}") from None
     if len(leaks) > MAX_LEAKS:
         raise Invalid(f"a report has at most {MAX_LEAKS} tokens: send several")

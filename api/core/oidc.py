@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from bundles.core.errors import Failed, Invalid, NotAuthenticated
+from release.core.codec import UNREADABLE
 
 DISCOVERY_PATH = "/.well-known/openid-configuration"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -69,7 +70,7 @@ def parse_provider(document: bytes, issuer: str) -> Provider:
     """
     try:
         provider = msgspec.json.decode(document, type=Provider)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Failed(f"what {discovery_url(issuer)} answers is no discovery document: {error}") from None
     if provider.issuer != issuer:
         raise Failed(f"{discovery_url(issuer)} is of the issuer {provider.issuer!r}, not {issuer!r}")

@@ -13,6 +13,7 @@ from api.endpoints.described import EXCHANGE, ExchangeAsked, ExchangeView
 from api.endpoints.endpoint import Progress, body_of
 from api.exchange import Exchange
 from api.gate import AccessGate
+from release.core.codec import UNREADABLE
 
 _MAX_BODY_BYTES = 64 * 1024
 
@@ -40,5 +41,5 @@ class ExchangeEndpoint:
 def _read(body: bytes) -> ExchangeAsked:
     try:
         return msgspec.json.decode(body, type=ExchangeAsked)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Malformed(f'send {{"publisher": "…", "token": "…"}}: {error}') from None

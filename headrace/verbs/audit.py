@@ -75,10 +75,7 @@ def _draw_refusals(console: Console, views: Sequence[RefusalView]) -> None:
         (view.at, view.caller or "unknown", view.address, view.operation, view.why, str(view.count))
         for view in views
     ]
-    if rows:
-        print_table(console, columns, rows)
-    else:
-        console.print("nothing was refused")
+    print_table(console, columns, rows, none="nothing was refused")
 
 
 def _line(row: AuditRowView) -> str:

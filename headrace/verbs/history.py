@@ -47,8 +47,5 @@ async def _newest(product: str, channel: str | None, limit: int, asking: Asking)
 
 
 def _draw(console: Console, views: list[HistoryView]) -> None:
-    if views:
-        rows = [cells_of(view, f"{view.verb} {view.subject}") for view in views]
-        print_table(console, ("revision", "at", "who", "what", "why"), rows)
-    else:
-        console.print("no changes")
+    rows = [cells_of(view, f"{view.verb} {view.subject}") for view in views]
+    print_table(console, ("revision", "at", "who", "what", "why"), rows, none="no changes")

@@ -93,7 +93,4 @@ def remove(
 
 def _draw(console: Console, views: Sequence[PersonView]) -> None:
     rows = [(view.person, " ".join(view.roles), " ".join(view.products), view.tenant) for view in views]
-    if rows:
-        print_table(console, ("person", "roles", "products", "tenant"), rows)
-    else:
-        console.print("nobody may log in")
+    print_table(console, ("person", "roles", "products", "tenant"), rows, none="nobody may log in")

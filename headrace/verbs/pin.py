@@ -133,7 +133,4 @@ def _draw(console: Console, views: list[PinView]) -> None:
         )
         for view in views
     ]
-    if rows:
-        print_table(console, columns, rows)
-    else:
-        console.print("no pins")
+    print_table(console, columns, rows, none="no pins")

@@ -68,7 +68,4 @@ def _draw(console: Console, views: Sequence[PublisherView]) -> None:
         )
         for view in views
     ]
-    if rows:
-        print_table(console, columns, rows)
-    else:
-        console.print("no publisher is trusted")
+    print_table(console, columns, rows, none="no publisher is trusted")

@@ -146,7 +146,4 @@ def _draw(console: Console, views: list[TokenView]) -> None:
         )
         for view in views
     ]
-    if rows:
-        print_table(console, columns, rows)
-    else:
-        console.print("no tokens")
+    print_table(console, columns, rows, none="no tokens")

@@ -6,6 +6,7 @@ import anyio
 import httpx
 import msgspec
 
+from release.core.codec import UNREADABLE
 from release.core.signature import sign
 from release.ports import Unanswered
 
@@ -33,7 +34,7 @@ class Reply(msgspec.Struct, frozen=True):
         """What the body says in JSON; None where it is anything else."""
         try:
             return msgspec.json.decode(self.body, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # nested without end
+        except UNREADABLE:  # nested without end
             return None
 
 

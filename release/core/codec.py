@@ -9,6 +9,9 @@ from bundles.core.version import Range
 
 T = TypeVar("T")
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises of a document that others have sent: of another form, no UTF-8, or nested without end."""
+
 
 def encode_document(value: object) -> bytes:
     """Canonical JSON: sorted keys, no white space."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from bundles.core.errors import Invalid
+from release.core.codec import UNREADABLE
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ class PrometheusAnswer(msgspec.Struct, frozen=True):
 def _read(raw: msgspec.Raw, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise Invalid("has a result that can't be read") from None
 
 
