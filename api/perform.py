@@ -11,7 +11,7 @@ import msgspec
 from api.core.access import READERS, Caller
 from api.core.operation import Change, Operation, Terms, route_of
 from api.ports import Access
-from api.sources import OpenedSources, Sources
+from api.sources import Sources
 from bundles.core.errors import NotFound, UnknownProduct
 from bundles.core.names import Product
 from release.change import Author, Control
@@ -24,20 +24,12 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
 class Plane(msgspec.Struct, frozen=True):
-    """The real parts that operations are performed on.
-
-    Where no sources are named, what is read is the control plane's.
-    """
+    """The real parts that operations are performed on; without `publishing` nothing is published here."""
 
     control: Control
     access: Access
-    sources: Sources | None = None
+    sources: Sources
     publishing: "Publishing | None" = None
-
-    @property
-    def readable(self) -> Sources:
-        """What is read."""
-        return self.sources or OpenedSources(self.control)
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -109,7 +101,7 @@ async def perform(
     Raises `NotAllowed`, what its use case raises, and `Previewed` for a change that was only tried.
     """
     if only_reads(type(asked)):
-        return await look(plane.readable, caller, asked)
+        return await look(plane.sources, caller, asked)
     require_right(caller, asked)
     with _naming_what_is_theirs(caller):
         return cast("A", await _handlers[type(asked)](Call(plane, caller, terms, archive), asked))

@@ -105,7 +105,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     def require_all_products(self, what: str) -> None:
         """Raise `NotAllowed` where the caller's grant is for some products alone, of what is of all of them."""
-        if not set(EVERYTHING) <= set(self.grant.products):
+        if not all(self.grant.is_for_product(Product(each)) for each in EVERYTHING):
             raise NotAllowed(f"{self.name} has a right to some products: {what} is of all of them")
 
     def require_scope(self, product: str | None, tenant: str | None) -> None:

@@ -48,7 +48,7 @@ async def diff(look: Look, asked: DiffRevisions) -> RevisionDiff:
 @reads(ListAuditRows)
 async def list_rows(look: Look, asked: ListAuditRows) -> Page[AuditRowView]:
     """The rows up to one that is damaged. Raises `Failed` where that is the first."""
-    _require_all(look)
+    look.caller.require_all_products("the audit trail")
     after, rows = max(asked.after, open_cursor(asked.cursor, _revision) or 0), list[Row]()
     async with (
         look.sources.ledger() as ledger,
@@ -74,7 +74,7 @@ async def list_rows(look: Look, asked: ListAuditRows) -> Page[AuditRowView]:
 @reads(VerifyAuditTrail)
 async def verify(look: Look, _: VerifyAuditTrail) -> TrailView:
     """Its faults."""
-    _require_all(look)
+    look.caller.require_all_products("the audit trail")
     sources = look.sources
     async with sources.ledger() as ledger, sources.snapshots() as snapshots:
         found = await verify_trail(ledger, snapshots, sources.trusted(may_lack=True))
@@ -106,11 +106,6 @@ def _product_of(place: str) -> Product:
     """The product that a place of the routing table is of; empty for what is of none."""
     part = part_at(place)
     return Product("") if part is None or part.product is None else part.product
-
-
-def _require_all(look: Look) -> None:
-    """A part of the trail could not be checked, and each row may be of any product."""
-    look.caller.require_all_products("the audit trail")
 
 
 def _view_row(row: Row) -> AuditRowView | None:

@@ -3,7 +3,7 @@
 from api.operations.policy import ApplyPolicy, ReadPolicy
 from api.perform import Call, handles
 from release.core.policy import Policy
-from release.policies import EVERY_PRODUCT, apply_policy, read_policy
+from release.policies import apply_policy, read_policy
 
 
 @handles(ReadPolicy)
@@ -15,6 +15,6 @@ async def read(call: Call, _: ReadPolicy) -> Policy:
 @handles(ApplyPolicy)
 async def apply(call: Call, asked: ApplyPolicy) -> Policy:
     """The rules that are in force now."""
-    call.caller.require_scope(EVERY_PRODUCT, None)
+    call.caller.require_all_products("the policy")
     await apply_policy(call.control, asked.policy, call.author(asked))
     return asked.policy

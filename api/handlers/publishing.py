@@ -33,7 +33,7 @@ async def publish(call: Call, asked: PublishBuild) -> PublishedView:
     if archive is None:
         raise Invalid("a build is made of an archive: send a tar, tgz or zip as the body")
     order = order_of(asked)
-    held = Held(await call.plane.readable.table(), parse_channel(asked.channel))
+    held = Held(await call.plane.sources.table(), parse_channel(asked.channel))
     given = await anyio.to_thread.run_sync(publishing.read_input, archive)
     order = held.complete(_with_input(order, given), asked.deltas)
     async with _unpacked(publishing, archive, asked.include) as source:

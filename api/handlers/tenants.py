@@ -6,14 +6,13 @@ from api.perform import Call, handles
 from api.views.tenant import ImportedView, TenantView
 from bundles.core.errors import Invalid
 from release.core.names import parse_tenant
-from release.policies import EVERY_PRODUCT
 from release.tenants import clear_attributes, list_attributes, read_attributes, set_attributes
 
 
 @handles(SetTenant)
 async def set_(call: Call, asked: SetTenant) -> TenantView:
     """What is known of the tenant now."""
-    call.caller.require_scope(EVERY_PRODUCT, None)
+    call.caller.require_all_products("what is known of tenants")
     tenant = parse_tenant(asked.tenant)
     await set_attributes(call.control, {tenant: asked.attributes}, tenant, call.author(asked))
     return TenantView(tenant, asked.attributes)
@@ -22,7 +21,7 @@ async def set_(call: Call, asked: SetTenant) -> TenantView:
 @handles(ImportTenants)
 async def import_(call: Call, asked: ImportTenants) -> ImportedView:
     """How many were told of."""
-    call.caller.require_scope(EVERY_PRODUCT, None)
+    call.caller.require_all_products("what is known of tenants")
     if not asked.source.isprintable():
         raise Invalid("the source of tenants is one line, in UTF-8")
     known = {parse_tenant(tenant): attributes for tenant, attributes in asked.tenants.items()}
@@ -40,7 +39,7 @@ async def read(call: Call, asked: ReadTenant) -> TenantView:
 @handles(ClearTenant)
 async def clear(call: Call, asked: ClearTenant) -> TenantView:
     """The tenant, of which nothing is known any more."""
-    call.caller.require_scope(EVERY_PRODUCT, None)
+    call.caller.require_all_products("what is known of tenants")
     tenant = parse_tenant(asked.tenant)
     await clear_attributes(call.control, tenant, call.author(asked))
     return TenantView(tenant, {})

@@ -7,6 +7,7 @@ import pytest
 
 from api.perform import Plane
 from api.ports import Access
+from api.sources import OpenedSources
 from headrace import wiring
 from headrace.access_wiring import access_store
 from release.change import Control
@@ -34,4 +35,4 @@ async def access(data: Path) -> AsyncIterator[Access]:
 @pytest.fixture
 def plane(control: Control, access: Access) -> Plane:
     """What operations are performed on."""
-    return Plane(control, access)
+    return Plane(control, access, OpenedSources(control))

@@ -17,6 +17,7 @@ from api.operations.publishing import PublishBuild
 from api.perform import Plane, perform
 from api.ports import Access
 from api.publish import AT_ONCE, received
+from api.sources import OpenedSources
 from api.views.published import PublishedView
 from bundles.core.errors import Failed, Invalid, NotAllowed, Refused
 from headrace import wiring
@@ -31,7 +32,7 @@ FILES = {"sdk.js": b"globalThis.sdk = 1;", "sdk.js.map": b"{}"}
 
 @pytest.fixture
 def plane(control: Control, access: Access) -> Plane:
-    return Plane(control, access, publishing=wiring.publishing(control))
+    return Plane(control, access, OpenedSources(control), wiring.publishing(control))
 
 
 def tgz(files: dict[str, bytes]) -> bytes:
@@ -101,7 +102,7 @@ async def test_who_may_not_publish_and_what_is_too_much_is_refused(plane: Plane)
     with pytest.raises(Invalid, match="as the body"):
         await perform(plane, PUBLISHER, ONE, NO_TERMS)
     with pytest.raises(Failed, match="nothing is published here"):
-        await perform(Plane(plane.control, plane.access), PUBLISHER, ONE, NO_TERMS)
+        await perform(Plane(plane.control, plane.access, plane.sources), PUBLISHER, ONE, NO_TERMS)
     small = msgspec.structs.replace(plane.publishing, most_bytes=10)
     with pytest.raises(TooLarge):
         await publish(msgspec.structs.replace(plane, publishing=small), tgz(FILES))
