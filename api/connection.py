@@ -1,4 +1,8 @@
-"""A connection whose heads have limits: of time, and of bytes. Bodies have those of what they are for."""
+"""A connection with limits, so that nobody holds it for nothing.
+
+A head has a limit of time and one of bytes, and an answer goes on while it is read. A body has the limits of what
+reads it; one that nobody reads any more, since the answer is given, ends soon.
+"""
 
 import asyncio
 from typing import Any
@@ -7,16 +11,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 32 * 1024
 HEAD_SECONDS = 10.0
+"""How long a head may take to become whole, and a body to end once the answer to it is given."""
+UNREAD_SECONDS = 60.0
+LEAST_READ_BYTES = 64 * 1024
+"""So much of an answer that waits to be sent is read by the client in each `UNREAD_SECONDS`."""
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """Ends where a request's head does not become whole in time, or is too large."""
+    """Ends where a request does not become whole in time, its head is too large, or its answer is not read."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._awaits_head = True
         self._seen = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
@@ -26,6 +35,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
         self._end()
+        self._end_unread()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -49,10 +59,41 @@ class BoundedConnection(HttpToolsProtocol):
         self._awaits_head, self._seen = True, 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """An answer is given. Where its request still goes on, uvicorn waits for as long as that likes."""
+        super().on_response_complete()
+        if not self._awaits_head and self.cycle.response_complete and self._deadline is None:
+            self._begin()
+
+    def pause_writing(self) -> None:
+        """More of an answer waits than is to be kept in memory."""
+        super().pause_writing()
+        self._watch_unread()
+
+    def resume_writing(self) -> None:
+        """Most of it was read."""
+        self._end_unread()
+        super().resume_writing()
+
     def _begin(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
     def _end(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _watch_unread(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(UNREAD_SECONDS, self._check_unread, waiting)
+
+    def _check_unread(self, waited: int) -> None:
+        if waited - self.transport.get_write_buffer_size() < LEAST_READ_BYTES:
+            self.transport.abort()
+        else:
+            self._watch_unread()
+
+    def _end_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None

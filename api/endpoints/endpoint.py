@@ -3,11 +3,15 @@
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.core.access import Caller
-from api.core.problems import TooLarge, WrongMediaType
+from api.core.problems import Malformed, TooLarge, WrongMediaType
+
+BODY_SECONDS = 60.0
+"""How long a body may take to arrive; an archive has a time of its own."""
 
 
 class Progress:
@@ -41,10 +45,12 @@ def check_media_type(request: Request, taken: Collection[str]) -> None:
 
 
 async def body_of(request: Request, most_bytes: int) -> bytes:
-    """The body. Raises `TooLarge` as soon as it has more bytes."""
+    """The body. Raises `TooLarge` as soon as it has more bytes, `Malformed` where it does not arrive in time."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            raise TooLarge(f"the body has more than {most_bytes} bytes")
-    return bytes(body)
+    with anyio.move_on_after(BODY_SECONDS):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most_bytes:
+                raise TooLarge(f"the body has more than {most_bytes} bytes")
+        return bytes(body)
+    raise Malformed(f"the body did not arrive within {BODY_SECONDS:.0f} seconds")
