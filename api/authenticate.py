@@ -70,7 +70,7 @@ async def _by_token(plane: Plane, secret: str, now: int) -> Known | None:
     if found is None or not found[1].is_valid(now):
         return None
     token_id, token = found
-    return Known(Caller(f"token:{token.name}", token.grant), token_id)
+    return Known(Caller(token.caller, token.grant), token_id)
 
 
 async def _by_session(plane: Plane, secret: str, kind: SessionKind, now: int) -> Known | None:

@@ -12,7 +12,7 @@ from release.change import Author, Begin, Control, Subject, refuse_retired
 from release.checks import checks_at
 from release.core.audit import document_at
 from release.core.checks import CheckAt
-from release.core.commands import Command, Promote, Schedule, Start
+from release.core.commands import Approve, Command, Promote, Schedule, Start
 from release.core.health import Watch
 from release.core.names import Channel
 from release.core.routing import ChannelState
@@ -58,7 +58,7 @@ async def command_channel(
     A channel comes to be with its first `Start` or `Schedule`. Raises `Refused` where the state machine does not
     allow the command, `Invalid` for an unknown product, channel or build, `Conflict` as `Control.once` says.
     """
-    subject = Subject(type(command).__name__.lower(), product, channel, asked=_without_salt(command))
+    subject = Subject(type(command).__name__.lower(), product, channel, asked=_asked(command))
     place = f"channels/{product}/{channel}"
     at = await control.once(
         subject,
@@ -115,9 +115,13 @@ async def _circumstances(
     )
 
 
-def _without_salt(command: Command) -> Command:
-    """What was asked for: the salt is drawn anew for each request, also for one that is sent again."""
+def _asked(command: Command) -> Command:
+    """What was asked for: the salt is drawn, and who counts as whom looked up, anew for each request, also for one
+    that is sent again.
+    """
     match command:
+        case Approve():
+            return Approve(command.candidate)
         case Start():
             return msgspec.structs.replace(command, salt="")
         case Schedule():

@@ -7,6 +7,7 @@ Only its SHA-256 is kept.
 
 import re
 import zlib
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NewType
 
@@ -58,6 +59,11 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             raise Invalid(f"a token is valid for at least a second and at most {LONGEST_SECONDS // DAY} days")
 
     @property
+    def caller(self) -> str:
+        """The name of who asks with it, for the audit trail."""
+        return f"token:{self.name}"
+
+    @property
     def ends_at(self) -> int:
         """From when on it is valid no more."""
         return self.expires_at if self.replaced_until is None else min(self.expires_at, self.replaced_until)
@@ -98,6 +104,23 @@ def digest_of_secret(secret: str) -> Digest:
 def id_of(digest: Digest) -> TokenId:
     """What the token with this digest is named by."""
     return TokenId(digest[:16])
+
+
+def same_callers(name: str, tokens: Iterable[Token]) -> frozenset[str]:
+    """The callers that count as this one where two people are needed.
+
+    Who makes a token has seen its secret: so these are who has made the caller's token, who has made theirs, and
+    so on, and the tokens that the caller has made, those that were made with these, and so on.
+    """
+    made = [(token.created_by, token.caller) for token in tokens]
+    return _reached(name, made) | _reached(name, [(token, maker) for maker, token in made])
+
+
+def _reached(name: str, steps: Sequence[tuple[str, str]]) -> frozenset[str]:
+    found = frozenset({name})
+    while more := frozenset(after for before, after in steps if before in found) - found:
+        found |= more
+    return found
 
 
 def parse_token_id(text: str) -> TokenId:

@@ -5,6 +5,7 @@ from datetime import UTC
 import msgspec
 
 from api.core.access import ADMINS
+from api.core.token import same_callers
 from api.operations.channels import (
     AbortRollout,
     ApproveRollout,
@@ -17,6 +18,7 @@ from api.operations.channels import (
     StartRollout,
 )
 from api.perform import Call, handles
+from api.tokens import list_tokens
 from api.views.channel import ChannelView, view_channel
 from api.views.rollout import WatchView, view_rollout
 from bundles.core.errors import Refused
@@ -77,7 +79,8 @@ async def promote(call: Call, asked: PromoteRollout) -> ChannelView:
 @handles(ApproveRollout)
 async def approve(call: Call, asked: ApproveRollout) -> ChannelView:
     """The channel, whose rollout may leave staging."""
-    return await _command(call, asked, Approve(parse_version(asked.candidate)), call.author(asked))
+    same = same_callers(call.caller.name, (await list_tokens(call.control)).values())
+    return await _command(call, asked, Approve(parse_version(asked.candidate), same), call.author(asked))
 
 
 @handles(PauseRollout)

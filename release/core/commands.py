@@ -44,9 +44,13 @@ class Promote(msgspec.Struct, frozen=True, tag="promote"):
 
 
 class Approve(msgspec.Struct, frozen=True, tag="approve"):
-    """Let a candidate out of staging: a second person's word, for this candidate alone."""
+    """Let a candidate out of staging: a second person's word, for this candidate alone.
+
+    `same` are the actors that count as who asks, beside their own name: one person may ask by several.
+    """
 
     candidate: Version
+    same: frozenset[str] = frozenset()
 
 
 class Pause(msgspec.Struct, frozen=True, tag="pause"):

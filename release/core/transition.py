@@ -137,6 +137,11 @@ def _approve(state: ChannelState, command: Approve, around: Circumstances) -> Ch
         raise Refused(f"the candidate is {rollout.candidate}, not {command.candidate}: look at what changed")
     if around.actor == rollout.author:
         raise Refused(f"{around.actor} began the rollout of {rollout.candidate}: someone else must approve it")
+    if rollout.author in command.same:
+        raise Refused(
+            f"{rollout.author} began the rollout of {rollout.candidate}, and one of {around.actor} and it has made"
+            " the other's token: someone else must approve it"
+        )
     if rollout.approved_by is not None:
         raise Refused(f"the rollout of {rollout.candidate} was approved by {rollout.approved_by} already")
     return msgspec.structs.replace(state, rollout=msgspec.structs.replace(rollout, approved_by=around.actor))

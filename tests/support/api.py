@@ -22,12 +22,12 @@ class Asker:
     def __init__(self, http: httpx.Client, server: str, token: str) -> None:
         self.server = server
         self.token = token
-        self._http = http
+        self.http = http
 
     def ask(self, method: str, path: str, **parts: Any) -> httpx.Response:
         """What the API answers at this path, below its prefix."""
         headers = {"authorization": f"Bearer {self.token}", **parts.pop("headers", {})}
-        return self._http.request(method, f"{self.server}/api/v1{path}", headers=headers, **parts)
+        return self.http.request(method, f"{self.server}/api/v1{path}", headers=headers, **parts)
 
     def get(self, path: str, **parts: Any) -> Any:
         """What is there; it must be."""

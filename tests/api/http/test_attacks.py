@@ -82,3 +82,30 @@ def test_a_publisher_is_known_by_text_on_one_line(admin: Asker) -> None:
         "products": ["sdk"],
     }
     admin.refused("PUT", "/publishers/sdk", 422, "invalid", json=publisher)
+
+
+def made_by(admin: Asker, maker: Asker, name: str, *roles: str) -> Asker:
+    """Who asks with a token that the maker has made."""
+    made = maker.ask("POST", "/tokens", json={"name": name, "roles": roles})
+    assert made.status_code == 201, made.text
+    return Asker(admin.http, admin.server, made.json()["secret"])
+
+
+def test_nobody_approves_by_a_token_of_their_own_making(admin: Asker, askers: dict[Role, Asker]) -> None:
+    kim = made_by(admin, admin, "kim", "admin")
+    puppet = made_by(admin, kim, "puppet", "admin")
+    puppets_own = made_by(admin, puppet, "puppets-own", "approver")
+    rule: dict[str, object] = {"policy": {"approval": [{}]}}
+    assert admin.ask("PUT", "/policy", json=rule).status_code == 200
+    try:
+        for author, others in ((kim, (puppet, puppets_own)), (puppet, (kim, puppets_own, admin))):
+            assert author.ask("POST", f"{CHANNEL}/rollout", json={"candidate": "1.1.0"}).status_code == 201
+            for other in others:
+                approved = {"candidate": "1.1.0"}
+                told = other.refused("POST", f"{CHANNEL}/rollout/approve", 409, "refused", json=approved)
+                assert "someone else must approve it" in told["detail"]
+            someone_else = askers[Role.APPROVER]
+            assert someone_else.ask("POST", f"{CHANNEL}/rollout/approve", json=approved).status_code == 200
+            assert author.ask("POST", f"{CHANNEL}/rollout/abort").status_code == 200
+    finally:
+        admin.ask("PUT", "/policy", json={"policy": {}})
