@@ -11,7 +11,7 @@ from release.core.names import parse_tenant
 
 
 @handles(SetPerson)
-async def set_one(call: Call, asked: SetPerson) -> PersonView:
+async def set_(call: Call, asked: SetPerson) -> PersonView:
     """What the person is granted from now on."""
     person = parse_person(asked.person)
     tenant = None if asked.tenant is None else parse_tenant(asked.tenant)
@@ -22,7 +22,7 @@ async def set_one(call: Call, asked: SetPerson) -> PersonView:
 
 
 @handles(ListPeople)
-async def list_all(call: Call, asked: ListPeople) -> Page[PersonView]:
+async def list_(call: Call, asked: ListPeople) -> Page[PersonView]:
     """Those whom the caller could have granted that."""
     covers = call.caller.grant.covers
     granted = await list_people(call.control)

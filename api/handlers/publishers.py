@@ -9,7 +9,7 @@ from api.views.publishers import PublisherView, view_publisher
 
 
 @handles(SetPublisher)
-async def set_one(call: Call, asked: SetPublisher) -> PublisherView:
+async def set_(call: Call, asked: SetPublisher) -> PublisherView:
     """The publisher as it is believed from now on."""
     publisher = Publisher(
         service=asked.service,
@@ -28,7 +28,7 @@ async def set_one(call: Call, asked: SetPublisher) -> PublisherView:
 
 
 @handles(ListPublishers)
-async def list_all(call: Call, asked: ListPublishers) -> Page[PublisherView]:
+async def list_(call: Call, asked: ListPublishers) -> Page[PublisherView]:
     """Those that the caller could have named."""
     covers = call.caller.grant.covers
     publishers = await list_publishers(call.control)
