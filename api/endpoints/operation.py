@@ -36,7 +36,8 @@ class OperationEndpoint:
         try:
             answer = await perform(self._plane, caller, asked, terms)
         except Previewed as tried:
-            return answer_to(request, plan_of(tried, (), self._plane.control.clock.now()), 200)
+            plan = plan_of(tried, (), self._plane.control.clock.now(), only=caller.grant.tenant)
+            return answer_to(request, plan, 200)
         return answer_to(request, answer, route.status)
 
 

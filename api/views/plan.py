@@ -30,15 +30,18 @@ class PlanView(msgspec.Struct, frozen=True):
     channels: list[ChannelPlanView]
 
 
-def plan_of(tried: Previewed, known: Sequence[Tenant], now: int) -> PlanView:
+def plan_of(tried: Previewed, known: Sequence[Tenant], now: int, only: Tenant | None = None) -> PlanView:
     """Whom the change would move at `now`, in seconds since the epoch: of these tenants and those that the routing
-    table names, before the change or after it.
+    table names, before the change or after it. With `only` it is for that tenant: no other is told of, and none of
+    the rollout's stages.
     """
     channels = []
     for product, channel in changed_channels(tried.before, tried.after):
         askers = known_askers(tried.after, product, [*known, *_named_before(tried, product)])
+        if only is not None:
+            askers = [asker for asker in askers if asker.tenant == only]
         moved = moves(tried.before, tried.after, product, channel, askers, now)
-        ahead = stages_ahead(tried.after, product, channel, askers, now)
+        ahead = [] if only is not None else stages_ahead(tried.after, product, channel, askers, now)
         if moved or ahead:
             channels.append(ChannelPlanView(product, channel, len(askers), moved, ahead))
     return PlanView(tried.before.revision, channels)

@@ -109,3 +109,22 @@ def test_nobody_approves_by_a_token_of_their_own_making(admin: Asker, askers: di
             assert author.ask("POST", f"{CHANNEL}/rollout/abort").status_code == 200
     finally:
         admin.ask("PUT", "/policy", json={"policy": {}})
+
+
+def test_a_customer_tries_a_change_and_sees_no_other_tenant(admin: Asker, askers: dict[Role, Asker]) -> None:
+    customers_may = {"policy": {"pins": [{"customers": ["exact", "candidates"]}]}}
+    assert admin.ask("PUT", "/policy", json=customers_may).status_code == 200
+    begun = {"candidate": "1.1.0", "canary": ["globex"]}
+    assert admin.ask("POST", f"{CHANNEL}/rollout", json=begun).status_code == 201
+    try:
+        for target in ("1.1.0", "candidates"):
+            tried = askers[Role.CUSTOMER].ask(
+                "PUT", "/products/sdk/pins/acme/production", params={"dry_run": "true"}, json={"target": target}
+            )
+            assert tried.status_code == 200
+            assert "globex" not in tried.text
+            moved = [move["tenant"] for channel in tried.json()["channels"] for move in channel["moves"]]
+            assert moved == (["acme"] if target == "1.1.0" else [])
+    finally:
+        admin.ask("POST", f"{CHANNEL}/rollout/abort")
+        admin.ask("PUT", "/policy", json={"policy": {}})
