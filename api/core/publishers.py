@@ -118,9 +118,16 @@ def match(publisher: Publisher, token: IdToken) -> Mismatch | None:
 
 
 def pipeline_name(publisher: Publisher, token: IdToken) -> str:
-    """The pipeline's name for the audit trail, as in `github:acme/sdk:release.yml@refs/heads/main`."""
+    """The pipeline's name for the audit trail, as in `github:acme/sdk:release.yml@refs/heads/main`.
+
+    That of an issuer of one's own names it, as in `github:ci.acme.com:acme/sdk:…`: else whoever runs one could
+    have a repository there by the name of another's.
+    """
     ref = token.text(_REF_CLAIM[publisher.service]) or ""
-    return caller_name(f"{publisher.service}:{publisher.repository}:{publisher.workflow}@{ref}")
+    service = str(publisher.service)
+    if publisher.issuer != ISSUERS[publisher.service]:
+        service += f":{publisher.issuer.partition('://')[2]}"
+    return caller_name(f"{service}:{publisher.repository}:{publisher.workflow}@{ref}")
 
 
 _REF_CLAIM = {Service.GITHUB: "ref", Service.GITLAB: "ref_path"}

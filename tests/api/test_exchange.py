@@ -74,7 +74,7 @@ async def test_a_job_gets_a_session_of_its_publisher_s_grant(
     credential = Credential(authorization=f"Bearer {secret}")
     now = exchange.plane.control.clock.now()
     known = await authenticate(exchange.plane, credential, now)
-    assert known.caller.name == f"{service}:acme/sdk:{file}@refs/heads/main"
+    assert known.caller.name == f"{service}:{host.url.partition('//')[2]}:acme/sdk:{file}@refs/heads/main"
     assert known.caller.grant == Grant(roles=frozenset({Role.PUBLISHER}), products=("sdk",))
     assert known.session is SessionKind.PIPELINE
     with pytest.raises(NotAuthenticated):

@@ -124,7 +124,7 @@ async def test_a_pipeline_exchanges_its_token_and_ends_its_session(
     assert answer.json()["expires_in"] == 900
     bearer = {"authorization": f"Bearer {answer.json()['token']}"}
     me = (await browser.get("/api/v1/me", headers=bearer)).json()
-    assert me["name"] == "github:acme/sdk:release.yml@refs/heads/main"
+    assert me["name"] == f"github:{host.url.partition('//')[2]}:acme/sdk:release.yml@refs/heads/main"
     again = await browser.post("/api/v1/exchange", json=asked)
     assert again.status_code == 403
     assert (await browser.post("/api/v1/logout", headers=bearer)).status_code == 204

@@ -150,6 +150,9 @@ def test_a_pipeline_has_a_name_that_fits_the_audit_trail() -> None:
     assert (
         pipeline_name(GITLAB_PUBLISHER, token(Service.GITLAB)) == "gitlab:acme/sdk:.gitlab-ci.yml@refs/heads/main"
     )
+    own = msgspec.structs.replace(GITHUB_PUBLISHER, issuer="https://ci.example.com/github")
+    named = "github:ci.example.com/github:acme/sdk:release.yml@refs/heads/main"
+    assert pipeline_name(own, token(Service.GITHUB)) == named
     long = [
         pipeline_name(GITHUB_PUBLISHER, token(Service.GITHUB, ref=f"refs/heads/{'x' * 99}{i}")) for i in (1, 2)
     ]
