@@ -22,6 +22,7 @@ LATE = (
     "headrace.receivers",
     "headrace.remote",
     "headrace.service_wiring",
+    "headrace.uploads",
     "headrace.wiring",
 )
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import msgspec
 from rich.console import Console
@@ -36,12 +37,24 @@ def _write_json(encoded: bytes) -> None:
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on stderr where that is a terminal, else nothing. Yields what to call after each piece of work."""
+    with _bar(what, total) as update:
+        yield lambda: update(advance=1)
+
+
+@contextmanager
+def transfer(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """The same for bytes. Yields what to call with how many are done, fewer than before where it begins anew."""
+    with _bar(what, total) as update:
+        yield lambda done: update(completed=done)
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Callable[..., None]]:
     console = Console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield lambda: None
+        yield lambda **_: None
         return
     from rich.progress import Progress
 
     with Progress(console=console, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+        yield partial(bar.update, bar.add_task(what, total=total))

@@ -3,8 +3,9 @@
 import gzip
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 
 from bundles.adapters.source_files import MAX_BUILD_BYTES, SourceFiles
@@ -20,6 +21,38 @@ _TAR_MAGIC_AT = 257
 _MAX_TAR_BYTES = MAX_BUILD_BYTES + 256 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _NPM_MANIFEST = "package.json"
+
+
+class Kind(StrEnum):
+    """What archives there are, by their media types."""
+
+    ZIP = "application/zip"
+    GZIP = "application/gzip"
+    TAR = "application/x-tar"
+
+
+def kind_of(archive: Path) -> Kind:
+    """Of which kind the archive is, by its first bytes. Raises `Invalid` for what is none."""
+    try:
+        with archive.open("rb") as file:
+            start = file.read(_TAR_MAGIC_AT + len(_TAR))
+    except OSError as error:
+        raise Failed(f"can't read {archive}: {error.strerror or error}") from None
+    if start.startswith((_ZIP, _ZIP_EMPTY)):
+        return Kind.ZIP
+    if start.startswith(_GZIP):
+        return Kind.GZIP
+    if start.endswith(_TAR) and len(start) > _TAR_MAGIC_AT:
+        return Kind.TAR
+    raise Invalid(f"{archive} is neither a folder nor a tar, tar.gz or zip archive")
+
+
+def npm_folder(paths: Collection[ArtifactPath]) -> str | None:
+    """The one folder that all files are below, where it has a `package.json`, as in a package that npm makes."""
+    tops = {path.partition("/")[0] for path in paths}
+    if len(tops) != 1 or f"{(top := tops.pop())}/{_NPM_MANIFEST}" not in paths:
+        return None
+    return top
 
 
 @contextmanager
@@ -39,16 +72,13 @@ def unpacked(archive: Path, include: Sequence[str] = ()) -> Iterator[SourceFiles
 
 
 def _unpack(archive: Path, scratch: Path, found: Unpacked) -> None:
-    with archive.open("rb") as file:
-        start = file.read(_TAR_MAGIC_AT + len(_TAR))
-    if start.startswith((_ZIP, _ZIP_EMPTY)):
-        unpack_zip(archive, found)
-    elif start.startswith(_GZIP):
-        unpack_tar(_decompressed(archive, scratch / "archive.tar"), str(archive), found)
-    elif start.endswith(_TAR) and len(start) > _TAR_MAGIC_AT:
-        unpack_tar(archive, str(archive), found)
-    else:
-        raise Invalid(f"{archive} is neither a folder nor a tar, tar.gz or zip archive")
+    match kind_of(archive):
+        case Kind.ZIP:
+            unpack_zip(archive, found)
+        case Kind.GZIP:
+            unpack_tar(_decompressed(archive, scratch / "archive.tar"), str(archive), found)
+        case Kind.TAR:
+            unpack_tar(archive, str(archive), found)
 
 
 def _decompressed(archive: Path, target: Path) -> Path:
@@ -67,7 +97,7 @@ def _decompressed(archive: Path, target: Path) -> Path:
 
 
 def _without_npm_folder(files: Mapping[ArtifactPath, Path]) -> Mapping[ArtifactPath, Path]:
-    tops = {path.partition("/")[0] for path in files}
-    if len(tops) != 1 or f"{(top := tops.pop())}/{_NPM_MANIFEST}" not in files:
+    top = npm_folder(files.keys())
+    if top is None:
         return files
     return {ArtifactPath(path.removeprefix(f"{top}/")): file for path, file in files.items()}

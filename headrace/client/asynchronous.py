@@ -1,7 +1,8 @@
 """The client for asyncio."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
+from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 import anyio
@@ -12,9 +13,12 @@ from httpx_sse import EventSource
 
 from api.core.operation import NO_TERMS, Change, Operation, Terms, route_of
 from api.core.page import Page
+from api.operations.publishing import PublishBuild
 from api.views.change import EventView
 from api.views.plan import PlanView
+from api.views.published import PublishedView
 from headrace.client.retries import ATTEMPTS, BREAK_SECONDS, RETRIES, Passing, checked, fault_in, telling
+from headrace.client.upload import UPLOAD_RETRIES, Sent, unseen, upload_of
 from headrace.client.wire import (
     TIMEOUT_SECONDS,
     events_request,
@@ -59,6 +63,16 @@ class AsyncClient:
         response = await self._sent(asked, msgspec.structs.replace(terms, is_preview=True))
         return cast("PlanView", read_answer(response, PlanView))
 
+    async def publish(self, asked: PublishBuild, archive: Path, sent: Sent = unseen) -> PublishedView:
+        """The build that is made of this tar, tar.gz or zip; `sent` is told how many of its bytes are on the way.
+
+        It is sent from its beginning again where the connection breaks: the same build is made once. Raises as
+        `send`, and `Invalid` for what is no archive.
+        """
+        upload = upload_of(asked, archive, sent, self._timeout)
+        response = await self._answered(upload.again_async, UPLOAD_RETRIES)
+        return cast("PublishedView", read_answer(response, PublishedView))
+
     async def all(self, asked: Operation[Page[T]]) -> AsyncIterator[T]:
         """Each item of a list, page by page."""
         page: Page[T] | None = None
@@ -91,10 +105,13 @@ class AsyncClient:
 
     async def _sent(self, asked: Operation[Any], terms: Terms) -> httpx.Response:
         request = request_of(asked, terms)
+        return await self._answered(lambda: request, RETRIES)
+
+    async def _answered(self, request: Callable[[], dict[str, Any]], retries: dict[str, Any]) -> httpx.Response:
         try:
-            async for attempt in stamina.retry_context(attempts=self._attempts, **RETRIES):
+            async for attempt in stamina.retry_context(attempts=self._attempts, **retries):
                 with attempt, telling():
-                    return checked(await self._http.request(**request))
+                    return checked(await self._http.request(**request()))
         except Passing as passing:
             raise passing.fault from None
         raise AssertionError("an attempt returns or raises")

@@ -1,8 +1,9 @@
 """The client for plain code."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 import httpx
@@ -12,9 +13,12 @@ from httpx_sse import EventSource
 
 from api.core.operation import NO_TERMS, Change, Operation, Terms, route_of
 from api.core.page import Page
+from api.operations.publishing import PublishBuild
 from api.views.change import EventView
 from api.views.plan import PlanView
+from api.views.published import PublishedView
 from headrace.client.retries import ATTEMPTS, BREAK_SECONDS, RETRIES, Passing, checked, fault_in, telling
+from headrace.client.upload import UPLOAD_RETRIES, Sent, unseen, upload_of
 from headrace.client.wire import (
     TIMEOUT_SECONDS,
     events_request,
@@ -59,6 +63,16 @@ class Client:
         response = self._sent(asked, msgspec.structs.replace(terms, is_preview=True))
         return cast("PlanView", read_answer(response, PlanView))
 
+    def publish(self, asked: PublishBuild, archive: Path, sent: Sent = unseen) -> PublishedView:
+        """The build that is made of this tar, tar.gz or zip; `sent` is told how many of its bytes are on the way.
+
+        It is sent from its beginning again where the connection breaks: the same build is made once. Raises as
+        `send`, and `Invalid` for what is no archive.
+        """
+        upload = upload_of(asked, archive, sent, self._timeout)
+        response = self._answered(upload.again, UPLOAD_RETRIES)
+        return cast("PublishedView", read_answer(response, PublishedView))
+
     def all(self, asked: Operation[Page[T]]) -> Iterator[T]:
         """Each item of a list, page by page."""
         page: Page[T] | None = None
@@ -89,10 +103,13 @@ class Client:
 
     def _sent(self, asked: Operation[Any], terms: Terms) -> httpx.Response:
         request = request_of(asked, terms)
+        return self._answered(lambda: request, RETRIES)
+
+    def _answered(self, request: Callable[[], dict[str, Any]], retries: dict[str, Any]) -> httpx.Response:
         try:
-            for attempt in stamina.retry_context(attempts=self._attempts, **RETRIES):
+            for attempt in stamina.retry_context(attempts=self._attempts, **retries):
                 with attempt, telling():
-                    return checked(self._http.request(**request))
+                    return checked(self._http.request(**request()))
         except Passing as passing:
             raise passing.fault from None
         raise AssertionError("an attempt returns or raises")

@@ -19,7 +19,7 @@ from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
 from bundles.publish import Published
 from bundles.publish import publish as publish_build
-from headrace import wiring
+from headrace import uploads, wiring
 from headrace.options import (
     DEFAULT_DATA,
     AllowSecretOption,
@@ -31,6 +31,7 @@ from headrace.options import (
     SourceMapsOption,
     example,
 )
+from headrace.profiles import chosen_profile
 from headrace.provenance_options import (
     AttestationOption,
     BuilderOption,
@@ -41,7 +42,7 @@ from headrace.provenance_options import (
     SbomFileOption,
     SbomOption,
 )
-from headrace.publish_rules import made_of
+from headrace.publish_rules import Made, made_of
 from headrace.tables import print_table
 from headrace.terminal import progress, show
 from release.core.names import STABLE, Channel, parse_channel
@@ -85,7 +86,11 @@ def publish(
     database: SnapshotDatabase = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an immutable, signed, compressed build. What tenants are served does not change."""
+    """Make an immutable, signed, compressed build. What tenants are served does not change.
+
+    Where HEADRACE_PROFILE or HEADRACE_SERVER names a server, it makes the build and signs it: the files are packed
+    and looked at for secrets here, and sent there.
+    """
     asked = PublishBuild(
         product=product,
         version=version,
@@ -98,13 +103,21 @@ def publish(
         delta_budget=delta_bytes,
     )
     given = Given(commit, source_repository, builder, input_ or (), sbom, sbom_file)
-    order, clients = order_of(asked), parse_channel(channel)
-    made = made_of(data, given, attestation, files)
+    if (profile := chosen_profile()) is not None:
+        uploads.refuse_local_options(data, database, key, given, attestation)
+        view = uploads.publish_there(profile, uploads.with_surroundings(asked, given), files)
+    else:
+        view = _publish_here(asked, files, made_of(data, given, attestation, files), data, database, key)
+    show(view, as_json, lambda console: _draw(console, view))
+
+
+def _publish_here(
+    asked: PublishBuild, files: Path, made: Made, data: Path, database: str | None, key: Path | None
+) -> PublishedView:
+    order, clients = order_of(asked), parse_channel(asked.channel)
     order = msgspec.structs.replace(order, provenance=made.provenance, attestations=made.attestations)
     with wiring.source(files, asked.include) as source:
-        published = anyio.run(_publish, data, database, key, order, source, clients, deltas)
-    view = view_published(published)
-    show(view, as_json, lambda console: _draw(console, view))
+        return view_published(anyio.run(_publish, data, database, key, order, source, clients, asked.deltas))
 
 
 async def _publish(
