@@ -28,7 +28,7 @@ LATE = (
 
 # They work on a data folder alone: who has chosen a server with a profile must not take one for the other.
 LOCAL = {
-    *("publish", "publish-batch", "verify", "keys", "builders", "backup", "restore", "export-static"),
+    *("verify", "keys", "builders", "backup", "restore", "export-static"),
     *("serve", "collect", "controller", "api", "doctor"),
 }
 

@@ -34,7 +34,7 @@ class Planned(Exception):
 @asynccontextmanager
 async def asking_server(profile: Profile, terms: Terms) -> AsyncIterator[Ask]:
     """What asks the server. It raises `Planned` for a change that is only to be tried."""
-    async with _client(profile) as client:
+    async with client_of(profile) as client:
 
         async def ask(asked: Operation[A]) -> A:
             if terms.is_preview and isinstance(asked, Change):
@@ -49,10 +49,11 @@ async def following(
     profile: Profile, product: str | None, after: int
 ) -> AsyncIterator[AsyncGenerator[EventView, None]]:
     """Each change that the server tells of, as it is made."""
-    async with _client(profile) as client, aclosing(client.events(product, after)) as events:
+    async with client_of(profile) as client, aclosing(client.events(product, after)) as events:
         yield events
 
 
-def _client(profile: Profile) -> AsyncClient:
+def client_of(profile: Profile) -> AsyncClient:
+    """A client of the profile's server, for a verb."""
     set_on_retry_hooks([])  # a verb says in one line what has come of it
     return AsyncClient(profile.server, profile.token)

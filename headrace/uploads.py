@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 import anyio
@@ -11,17 +11,20 @@ import anyio.to_thread
 import msgspec
 
 from api.operations.publishing import PublishBuild
-from api.publish import order_of
+from api.publish import AT_ONCE, order_of
 from api.views.published import PublishedView
 from bundles.adapters.pack import pack
+from bundles.batch import Report, refuse_large, work_through
 from bundles.core.errors import Invalid
+from bundles.core.listing import Listed
 from bundles.screen import WithoutSourceMaps, changed, screen
 from headrace import wiring
 from headrace.client import AsyncClient
-from headrace.client.upload import Sent
+from headrace.client.upload import Sent, unseen
 from headrace.options import DEFAULT_DATA
 from headrace.profiles import Profile
 from headrace.provenance_options import Given, provenance_of
+from headrace.remote import client_of
 from headrace.terminal import transfer
 
 Watch = Callable[[str, int], AbstractContextManager[Sent]]
@@ -63,7 +66,7 @@ def publish_there(profile: Profile, asked: PublishBuild, files: Path) -> Publish
     """The build that the server makes of these files; on a terminal it is seen how much of them has been sent."""
 
     async def run() -> PublishedView:
-        async with AsyncClient(profile.server, profile.token) as client:
+        async with client_of(profile) as client:
             return await publish_files(client, asked, files, transfer)
 
     return anyio.run(run)
@@ -74,6 +77,31 @@ async def publish_files(client: AsyncClient, asked: PublishBuild, files: Path, w
     async with outgoing(asked, files) as archive:
         with watch(f"{asked.product}@{asked.version}", archive.stat().st_size) as sent:
             return await client.publish(msgspec.structs.replace(asked, include=()), archive, sent)
+
+
+async def publish_all(
+    profile: Profile,
+    lines: Iterable[tuple[int, bytes]],
+    asked_of: Callable[[Listed], PublishBuild],
+    folder: Path,
+    report: Report,
+) -> None:
+    """What `bundles.batch.publish_batch` does, by the server; `folder` is that of the list.
+
+    So many builds are sent at a time as a server works on.
+    """
+    async with client_of(profile) as client:
+
+        async def make(listed: Listed) -> PublishedView:
+            with wiring.source(folder / listed.files) as source:
+                refuse_large(listed, source)
+            return await publish_files(client, asked_of(listed), folder / listed.files, _unwatched)
+
+        await work_through(lines, make, AT_ONCE, report)
+
+
+def _unwatched(*_: object) -> AbstractContextManager[Sent]:
+    return nullcontext(unseen)
 
 
 @asynccontextmanager

@@ -23,8 +23,9 @@ _STREAM = "text/event-stream"
 _BOOLEANS = {True: "true", False: "false"}
 
 
-def settings(server: str, token: str, timeout: float) -> dict[str, Any]:
-    """What a client of httpx is made with. `timeout` is in seconds, for each step of a request.
+def settings(server: str, token: str | None, timeout: float) -> dict[str, Any]:
+    """What a client of httpx is made with. `timeout` is in seconds, for each step of a request; a stranger has no
+    token.
 
     Raises `Invalid` for what is no server's URL, or one where a token would go in clear text.
     """
@@ -39,11 +40,14 @@ def settings(server: str, token: str, timeout: float) -> dict[str, Any]:
     is_clear = parts.scheme == "http"
     if is_clear and parts.hostname not in _LOOPBACK:
         raise Invalid(f"{server} is not HTTPS: a token would go there in clear text")
-    if not _TOKEN.fullmatch(token):
-        raise Invalid("that is no token: write it as it was given, as in hdr_…")
+    headers = {"accept": "application/json"}
+    if token is not None:
+        if not _TOKEN.fullmatch(token):
+            raise Invalid("that is no token: write it as it was given, as in hdr_…")
+        headers["authorization"] = f"Bearer {token}"
     return {
         "base_url": f"{origin}{PREFIX}",
-        "headers": {"authorization": f"Bearer {token}", "accept": "application/json"},
+        "headers": headers,
         "timeout": timeout,
         "trust_env": not is_clear,  # no proxy that the environment names may see a token in clear text
     }

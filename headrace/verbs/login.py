@@ -1,5 +1,6 @@
 """`headrace login`."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -26,11 +27,17 @@ class LoggedIn(msgspec.Struct, frozen=True):
 def login(
     server: Annotated[str, typer.Argument(metavar="URL", help="The server of the admin API.")],
     profile: Annotated[str, typer.Option("--profile", help="What to call it: HEADRACE_PROFILE chooses it then.")],
+    publisher: Annotated[
+        str | None,
+        typer.Option("--publisher", metavar="NAME", help="Log in as this trusted publisher, from its pipeline."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Keep a server and a token for it as a profile. The token is asked for, or read from stdin.
 
-    It is tried before it is kept, in a file that nobody else can read.
+    It is tried before it is kept, in a file that nobody else can read. With --publisher the token is the ID token
+    of a CI job, which is exchanged for a session of 15 minutes: GitHub Actions is asked for it, and else it is in
+    HEADRACE_ID_TOKEN, or read from stdin. No secret is printed.
     """
     from stamina.instrumentation import set_on_retry_hooks
 
@@ -39,13 +46,21 @@ def login(
     from headrace.profiles import Profile, check_profile_name, save_profile
 
     check_profile_name(profile)
-    token = _token()
     set_on_retry_hooks([])  # what has come of it is said in one line
+    token = _token() if publisher is None else _session(server, publisher)
     with Client(server, token) as client:
         me = client.send(WhoAmI())
     save_profile(profile, Profile(server, token))
     answer = LoggedIn(profile, server, me.name, sorted(me.roles))
     show(answer, as_json, lambda console: console.print(f"{profile}: {server} as {me.name}"))
+
+
+def _session(server: str, publisher: str) -> str:
+    """A session's secret for the ID token of this job."""
+    from headrace.ci_token import ci_token
+    from headrace.client.exchange import exchange
+
+    return exchange(server, publisher, ci_token(os.environ, server.removesuffix("/")) or _token())
 
 
 def _token() -> str:

@@ -1,16 +1,18 @@
 """`headrace publish-batch`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 import typer
 from rich.console import Console
 
+from api.operations.publishing import PublishBuild
 from bundles.batch import Outcome, Report, State
 from bundles.batch import publish_batch as publish_builds
 from bundles.core.errors import Failed, Invalid
@@ -18,7 +20,7 @@ from bundles.core.listing import MAX_LINE_BYTES, Listed
 from bundles.cores import Cores
 from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
-from headrace import wiring
+from headrace import uploads, wiring
 from headrace.exits import Exit
 from headrace.options import (
     DEFAULT_DATA,
@@ -31,6 +33,7 @@ from headrace.options import (
     SourceMapsOption,
     example,
 )
+from headrace.profiles import chosen_profile
 from headrace.provenance_options import (
     AttestationOption,
     BuilderOption,
@@ -117,11 +120,30 @@ def publish_batch(
 
     What exists already is left as it is, and mended where it is damaged: a run that was broken off is finished by
     the same list. With --json, one line for each build as soon as it is done. The exit code is that of the worst:
-    1, 3 or 2.
+    1, 3 or 2. With HEADRACE_PROFILE or HEADRACE_SERVER the builds are made by that server, as those of publish.
     """
     given = Given(commit, source_repository, builder, input_ or (), sbom, sbom_file)
-    rules = parse_rules(data, budget, allow_secret, given, attestation, source_maps=source_maps)
     parsed_channel = parse_channel(channel)
+    run: Callable[[Report], Coroutine[Any, Any, None]]
+    if (profile := chosen_profile()) is not None:
+        uploads.refuse_local_options(data, database, key, given, attestation)
+
+        def asked(listed: Listed) -> PublishBuild:
+            build = PublishBuild(
+                product=listed.product,
+                version=listed.version,
+                source_maps=source_maps,
+                allow_secret=tuple(allow_secret or ()),
+                budget=tuple(budget or ()),
+                channel=channel,
+                deltas=0,
+            )
+            return uploads.with_surroundings(build, given)
+
+        run = partial(uploads.publish_all, profile, _lines(file), asked, file.parent)
+    else:
+        rules = parse_rules(data, budget, allow_secret, given, attestation, source_maps=source_maps)
+        run = partial(_publish, data, database, key, file, rules, parsed_channel)
     summary = _Summary()
     with progress(file.name, sum(1 for _ in _lines(file))) as advance:
 
@@ -131,7 +153,7 @@ def publish_batch(
                 tell(outcome)
             advance()
 
-        anyio.run(_publish, data, database, key, file, rules, parsed_channel, report)
+        anyio.run(run, report)
     if not as_json:
         show(None, as_json, summary.draw)
     raise typer.Exit(summary.exit_code())
