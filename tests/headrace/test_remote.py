@@ -226,8 +226,6 @@ def test_a_verb_of_a_data_folder_is_not_run_while_a_server_is_chosen(there: Shel
         "builders": ("list",),
         "export-static": ("folder",),
         "keys": ("list",),
-        "publish": ("dist", "--product", "sdk", "--version", "1.0.0"),
-        "publish-batch": ("list.json",),
         "restore": ("file",),
         "verify": ("sdk",),
     }
