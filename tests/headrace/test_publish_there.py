@@ -323,7 +323,8 @@ def test_a_pipeline_publishes_and_releases_without_a_secret(there: There, ci: Is
         asked = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/token?api-version=2.0", **NOBODY}
         logged_in = there.run("login", there.url, *LOGIN, ACTIONS_ID_TOKEN_REQUEST_TOKEN="job", **asked)
     assert logged_in.returncode == 0, logged_in.stderr
-    assert logged_in.stdout == f"ci: {there.url} as github:acme/sdk:release.yml@refs/heads/main\n"
+    host = ci.url.partition("//")[2]
+    assert logged_in.stdout == f"ci: {there.url} as github:{host}:acme/sdk:release.yml@refs/heads/main\n"
     assert "hds_" not in logged_in.stdout + logged_in.stderr
     as_ci = {"HEADRACE_PROFILE": "ci", **NOBODY}
     assert there.publish(build, "5.0.0", **as_ci).returncode == 0
