@@ -13,6 +13,7 @@ from api.core.problems import Problem, fault_of
 from api.core.request import DRY_RUN
 from api.views.change import EventView
 from bundles.core.errors import Failed, HeadraceError, Invalid
+from release.core.codec import UNREADABLE
 
 TIMEOUT_SECONDS = 30.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -95,7 +96,7 @@ def read_fault(response: httpx.Response) -> HeadraceError:
     """The fault that a response tells of."""
     try:
         return fault_of(msgspec.json.decode(response.content, type=Problem))
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return Failed(f"the server answered {response.status_code}, and not as Headrace does: is it one?")
 
 
@@ -107,7 +108,7 @@ def read_answer(response: httpx.Response, kind: Any) -> Any:
 def _decoded(sent: bytes | str, kind: Any) -> Any:
     try:
         return msgspec.json.decode(sent, type=kind)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Failed(f"the server's answer is not understood: {error}. Is it of another version?") from None
 
 

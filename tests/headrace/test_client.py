@@ -212,7 +212,9 @@ def test_the_time_that_a_server_names_is_waited_for(colour: type[Colour]) -> Non
     [
         (say(200, b"<html>"), "not understood"),
         (say(200, b'{"name": 1}'), "another version"),
+        (say(200, b'{"name":"\xff"}'), "not understood"),
         (say(502, b"<html>"), "answered 502, and not as Headrace does"),
+        (say(500, b'{"type":"\xff"}'), "answered 500, and not as Headrace does"),
         (say(418, b'{"type":"urn:x","title":"t","status":418,"detail":"tea","request_id":"r"}'), "tea"),
         (hang, "did not answer"),
     ],
