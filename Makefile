@@ -18,9 +18,11 @@ test: $(VENV)/.ready-dev system-packages
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest --numprocesses auto --dist worksteal
 
-# 100,000 steps of the controller beside its oracle, other ones each time: about a quarter of an hour.
+# 100,000 steps of the controller beside its oracle, and 50,000 requests to the API, other ones each time: about half
+# an hour.
 nightly: $(VENV)/.ready-dev
 	HEADRACE_MODEL_STEPS=100000 HEADRACE_MODEL_SEED=$$(date +%s) $(BIN)/pytest tests/release/test_model.py
+	HEADRACE_FUZZ_CASES=50000 $(BIN)/pytest tests/api/http/test_fuzz.py
 
 # The stamps are written last: an install that was broken off is done again.
 $(VENV)/.ready: requirements.lock pyproject.toml

@@ -88,10 +88,13 @@ def _endpoint(route: Route, plane: Plane, gate: AccessGate) -> Endpoint:
 
 
 def create_app(plane: Plane, gate: AccessGate, others: Iterable[Place] = ()) -> Api:
-    """The API of all operations, with these other endpoints."""
+    """The API of all operations, with these other endpoints; its OpenAPI document tells of what is there."""
     routes = all_routes()
     places: list[Place] = [(route.method, route.path, _endpoint(route, plane, gate)) for route in routes]
-    told = OpenApiEndpoint(openapi_json(routes, ALL))
+    others = list(others)
+    described = {(each.method, each.path): each for each in ALL}
+    served = [OPENAPI, *(described[method, path] for method, path, _ in others)]  # nothing is there untold
+    told = OpenApiEndpoint(openapi_json(routes, sorted(served, key=ALL.index)))
     return Api([*places, (OPENAPI.method, OPENAPI.path, told), *others], gate)
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from bundles.core.errors import Invalid, NotAllowed
-from bundles.core.names import Product
+from bundles.core.names import Product, scope_of
 from release.core.audit import MAX_ACTOR_LENGTH
 from release.core.names import Tenant
 from release.core.scope import EVERYTHING, ForProducts
@@ -70,6 +70,13 @@ class Grant(ForProducts, frozen=True, kw_only=True):
         )
         return has_roles and has_products and self.tenant in (None, other.tenant)
 
+    def is_of_another(self, product: Product) -> bool:
+        """True of a customer's grant for a product that is another tenant's own, and that it does not name."""
+        scope = scope_of(product)
+        if self.tenant is None or scope is None or scope == f"@{self.tenant}":
+            return False
+        return not any(pattern.startswith(f"{scope}/") for pattern in self.products)
+
 
 def caller_name(text: str) -> str:
     """What the audit trail calls a caller: one that is too long ends with a part of its digest, so that no other
@@ -111,9 +118,12 @@ class Caller(msgspec.Struct, frozen=True):
     def require_scope(self, product: str | None, tenant: str | None) -> None:
         """Raise `NotAllowed` where the caller's grant is for other products, or for another tenant.
 
-        What is asked for of no product and no tenant, as who the caller is, is none of another's.
+        What is asked for of no product and no tenant, as who the caller is, is none of another's. Another tenant's
+        own products a customer has a right to only where its grant names that tenant, as in `@globex/*`.
         """
         if product is not None and not self.grant.is_for_product(Product(product)):
             raise NotAllowed(f"{self.name} has no right to {product}: its grant is for other products")
         if self.grant.tenant is not None and tenant not in (None, self.grant.tenant):
             raise NotAllowed(f"{self.name} may ask for its own tenant alone")
+        if product is not None and self.grant.is_of_another(Product(product)):
+            raise NotAllowed(f"{self.name} has no right to {product}: it is another tenant's")

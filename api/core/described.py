@@ -6,22 +6,25 @@ import msgspec
 
 from api.core.operation import Method
 
+EVENT_STREAM = "text/event-stream"
+
 
 class Parameter(msgspec.Struct, frozen=True):
-    """A text that is read from the URL's query or from a header field."""
+    """What is read from the URL's query or from a header field; `kind` is its type."""
 
     name: str
     place: str
     description: str
     required: bool = False
+    kind: Any = str
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint below the API's prefix.
 
-    `body` and `answer` are the types of the JSON that is sent and answered, None where that is none; each event of
-    a stream has an `answer`. With `is_public` it asks for no credential: each address has the requests of a
-    stranger.
+    `body` and `answer` are the types of the JSON that is sent and answered, None where that is none; the data of
+    each event of a stream is an `answer`. With `is_public` it asks for no credential: each address has the
+    requests of a stranger.
     """
 
     name: str

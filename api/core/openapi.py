@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from api.core.described import Described, Parameter
+from api.core.described import EVENT_STREAM, Described, Parameter
 from api.core.operation import PREFIX, Route
 from api.core.problems import CONTENT_TYPE, KINDS, Kind, Problem
 from api.core.request import ARCHIVE_TYPES, DRY_RUN
@@ -19,7 +19,7 @@ _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "description": "The ETag of an earlier answer: change only if the routing table is still at its revision",
-    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}(\.[0-9a-f]{16})?")$'},
+    "schema": {"type": "string"},
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -46,7 +46,10 @@ def document(routes: Sequence[Route], others: Sequence[Described], plan: type[An
     answered = [each.answer for each in others if each.answer is not None]
     kinds = [plan, Problem, *(route.answer for route in routes), *bodies.values(), *sent, *answered]
     fields = [field.type for route in routes for field in _in_url(route)]
-    schemas, components = msgspec.json.schema_components([*kinds, *fields], ref_template=_REFS)
+    of_others = [parameter.kind for each in others for parameter in each.parameters]
+    schemas, components = _taking_twice(
+        msgspec.json.schema_components([*kinds, *fields, *of_others], ref_template=_REFS)
+    )
     known = iter(schemas)
     plan_schema, _ = next(known), next(known)
     answers = {route: next(known) for route in routes}
@@ -69,7 +72,8 @@ def document(routes: Sequence[Route], others: Sequence[Described], plan: type[An
             "responses": _responses(route, answer),
         }
     for each in others:
-        found = _other(each, others_taken.get(each), others_answers.get(each))
+        parameters = [_text(parameter, next(known)) for parameter in each.parameters]
+        found = _other(each, parameters, others_taken.get(each), others_answers.get(each))
         paths.setdefault(PREFIX + each.path, {})[each.method.lower()] = found
     return {
         "openapi": "3.1.0",
@@ -87,10 +91,28 @@ def document(routes: Sequence[Route], others: Sequence[Described], plan: type[An
     }
 
 
-def _other(described: Described, taken: dict[str, Any] | None, answer: dict[str, Any] | None) -> dict[str, Any]:
+def _taking_twice(schema: Any) -> Any:
+    """The schema without `uniqueItems`: of what is a set, an item that is sent twice counts once."""
+    match schema:
+        case dict():
+            return {name: _taking_twice(each) for name, each in schema.items() if name != "uniqueItems"}
+        case list() | tuple():
+            return [_taking_twice(each) for each in schema]
+        case _:
+            return schema
+
+
+def _other(
+    described: Described,
+    parameters: list[dict[str, Any]],
+    taken: dict[str, Any] | None,
+    answer: dict[str, Any] | None,
+) -> dict[str, Any]:
     success: dict[str, Any] = {"description": HTTPStatus(described.status).phrase}
     if answer is not None:
-        success["content"] = {described.media_type: {"schema": answer}}
+        success["content"] = {
+            described.media_type: {"schema": _event(answer) if described.media_type == EVENT_STREAM else answer}
+        }
     required = {"required": True, "content": {"application/json": {"schema": taken}}}
     return {
         "operationId": described.name,
@@ -98,19 +120,26 @@ def _other(described: Described, taken: dict[str, Any] | None, answer: dict[str,
         "description": described.description,
         "tags": [described.tag],
         **({"security": []} if described.is_public else {}),
-        "parameters": [_text(parameter) for parameter in described.parameters],
+        "parameters": parameters,
         **({} if taken is None else {"requestBody": required}),
         "responses": {str(described.status): success, **_problems()},
     }
 
 
-def _text(parameter: Parameter) -> dict[str, Any]:
+def _event(data: dict[str, Any]) -> dict[str, Any]:
+    """Each event of a stream, as OpenAPI 3.2 has it, in which the data is JSON in a text."""
+    text = {"type": "string"}
+    told = {**text, "contentMediaType": "application/json", "contentSchema": data}
+    return {"type": "object", "required": ["data"], "properties": {"id": text, "event": text, "data": told}}
+
+
+def _text(parameter: Parameter, schema: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": parameter.place,
         "required": parameter.required,
         "description": parameter.description,
-        "schema": {"type": "string"},
+        "schema": schema,
     }
 
 

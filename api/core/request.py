@@ -9,7 +9,7 @@ import msgspec
 
 from api.core.operation import Operation, Route, Terms
 from api.core.problems import Malformed
-from bundles.core.errors import Stale
+from bundles.core.errors import Invalid, Stale
 from release.change import MAX_KEY_LENGTH
 
 DRY_RUN = "dry_run"
@@ -18,14 +18,14 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 ARCHIVE_TYPES = ("application/gzip", "application/zip", "application/x-tar")
 MAX_PARAMETERS = 200
 
-_ETAG = re.compile(r'"(\d{1,18})(?:\.[0-9a-f]{16})?"')
+_ETAG = re.compile(r'"([0-9]{1,18})(?:\.[0-9a-f]{16})?"')
 _BOOLEANS = {"true": True, "false": False}
 
 
 def read_operation(
     route: Route, path: Mapping[str, str], query: Iterable[tuple[str, str]], body: bytes
 ) -> Operation[Any]:
-    """The operation that is asked for. Raises `Malformed` with the field that is not of the right form."""
+    """The operation that is asked for. Raises `Malformed` or `Invalid` with the field that is not right."""
     found = _in_body(route, body, query) if route.has_body else _in_query(route, query)
     if twice := found.keys() & path.keys():
         raise Malformed(f"{min(twice)!r} is in the URL already")
@@ -35,7 +35,8 @@ def read_operation(
         # What is in a URL is text, whatever it stands for.
         operation: Operation[Any] = msgspec.convert({**found, **path}, route.operation, strict=route.has_body)
     except msgspec.ValidationError as error:
-        raise Malformed(str(error)) from None
+        fault = Invalid if isinstance(error.__cause__, Invalid) else Malformed  # a rule that no schema tells
+        raise fault(str(error)) from None
     return operation
 
 
@@ -57,7 +58,7 @@ def _revision(if_match: str | None) -> int | None:
         return None
     found = _ETAG.fullmatch(if_match.strip())
     if found is None:
-        raise Stale(f'If-Match has the ETag of an earlier answer, as in "12": {if_match[:80]!r} is none')
+        raise Stale(f'If-Match has the ETag of one earlier answer, as in "12": {if_match[:80]!r} is none')
     return int(found[1])
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from api.core.access import READERS
-from api.core.described import Described, Parameter
+from api.core.described import EVENT_STREAM, Described, Parameter
+from api.core.fields import ProductField, RevisionField
 from api.core.leak_report import MAX_LEAKS, Leak
 from api.core.operation import Method
 from api.views.change import EventView
@@ -99,13 +100,18 @@ EVENTS = Described(
         f"For the roles {', '.join(sorted(READERS))}."
     ),
     parameters=(
-        Parameter("product", "query", "Only changes of this product"),
-        Parameter("after", "query", "Only changes after this revision; all of them unless named"),
-        Parameter("Last-Event-ID", "header", "The revision that was told last: it counts in the place of `after`"),
+        Parameter("product", "query", "Only changes of this product", kind=ProductField),
+        Parameter("after", "query", "Only changes after this revision; all unless named", kind=RevisionField),
+        Parameter(
+            "Last-Event-ID",
+            "header",
+            "The revision that was told last: it counts in the place of `after`",
+            kind=RevisionField,
+        ),
     ),
     answer=EventView,
     status=200,
-    media_type="text/event-stream",
+    media_type=EVENT_STREAM,
     tag="changes",
     is_public=False,
 )

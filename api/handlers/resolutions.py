@@ -10,7 +10,7 @@ from api.operations.resolutions import FindHolders, ListHolders, ReadResolution
 from api.perform import Look, reads
 from api.sources import Sources
 from api.views.resolution import HoldersView, ResolutionView, view_resolution, without_what_is_the_vendors
-from bundles.core.errors import Failed
+from bundles.core.errors import Failed, NotFound
 from bundles.core.names import Product, parse_product
 from bundles.core.version import parse_version
 from release.core.moves import Holder
@@ -26,12 +26,15 @@ async def read(look: Look, asked: ReadResolution) -> ResolutionView:
     product, channel = parse_product(asked.product), parse_channel(asked.channel)
     tenant, environment = parse_tenant(asked.tenant), parse_environment(asked.environment)
     table, now = await look.sources.table(), look.sources.clock.now()
+    is_vendors = bool(look.caller.grant.roles & READERS)
+    if not is_vendors and (table is None or product not in table.products):
+        raise NotFound(f"nothing of {product!r} was released")  # others are not named: some are of other tenants
     found = explain(table, now, product, tenant, environment, channel)
     held: list[str] | None = []
     if any(turn.channel == channel for turn in found.ahead):
         held = await _held(look.sources, product, channel, found.channel)
     view = view_resolution(found, product, tenant, environment, channel, held)
-    return view if look.caller.grant.roles & READERS else without_what_is_the_vendors(view)
+    return view if is_vendors else without_what_is_the_vendors(view)
 
 
 @reads(ListHolders)

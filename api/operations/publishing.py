@@ -11,8 +11,9 @@ from api.views.published import PublishedView
 from bundles.deltas import MAX_BASES
 from release.core.names import STABLE
 
-_Text = Annotated[str, Meta(min_length=1, max_length=2048)]
-_Paths = Annotated[tuple[_Text, ...], Meta(max_length=100)]
+# They are in the URL, which with all other header fields has 32 KiB.
+_Text = Annotated[str, Meta(min_length=1, max_length=512)]
+_Paths = Annotated[tuple[_Text, ...], Meta(max_length=32)]
 
 
 @route(Method.POST, "/products/{product}/builds/{version}", PUBLISHERS, status=201, takes_archive=True)
@@ -35,5 +36,5 @@ class PublishBuild(Operation[PublishedView], frozen=True, kw_only=True):
     deltas: Annotated[int, Meta(ge=0, le=MAX_BASES, description="Against so many builds")] = 3
     delta_budget: Annotated[str, Meta(max_length=20, description="The most bytes of all deltas")] = "16MiB"
     commit: Annotated[str, Meta(max_length=64, description="The commit that was built, in full")] | None = None
-    source_repository: Annotated[str, Meta(max_length=2048, description="The URL of its repository")] | None = None
-    builder: Annotated[str, Meta(max_length=2048, description="Who or what built it, by a URI")] | None = None
+    source_repository: Annotated[str, Meta(max_length=1024, description="The URL of its repository")] | None = None
+    builder: Annotated[str, Meta(max_length=1024, description="Who or what built it, by a URI")] | None = None

@@ -1,5 +1,7 @@
 """Those who ask the admin API, by HTTP alone."""
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +9,15 @@ import anyio
 import httpx
 
 from api.core.access import ADMINS, Caller, Grant, Role
-from api.core.token import DAY
-from api.tokens import create_token
+from api.core.session import SessionKind
+from api.core.token import DAY, digest_of_secret, id_of
+from api.sessions import start_session
+from api.tokens import create_token, revoke_token
 from headrace import wiring
+from headrace.access_wiring import access_store
 from release.change import Author
 from release.core.names import parse_tenant
+from release.core.scope import EVERYTHING
 
 PROBLEM = "urn:headrace:problem:"
 
@@ -49,22 +55,54 @@ class Asker:
 
 def make_tokens(data: Path, tenant: str = "acme") -> dict[Role, str]:
     """The secrets of a new token of each role; the customer's is of this tenant."""
-    return {role: make_token(data, f"a-{role}", grant_of(role, tenant)) for role in Role}
+    made = make_named(data, {f"a-{role}": grant_of(role, tenant) for role in Role})
+    return {role: made[f"a-{role}"] for role in Role}
 
 
-def grant_of(role: Role, tenant: str = "acme") -> Grant:
-    """The role, for everything that it can be for."""
-    return Grant(roles=frozenset({role}), tenant=parse_tenant(tenant) if role is Role.CUSTOMER else None)
+def grant_of(role: Role, tenant: str = "acme", *products: str) -> Grant:
+    """The role, for everything that it can be for, or of that for these products."""
+    of = parse_tenant(tenant) if role is Role.CUSTOMER else None
+    return Grant(roles=frozenset({role}), tenant=of, products=products or EVERYTHING)
 
 
-def make_token(data: Path, name: str, grant: Grant) -> str:
+def make_token(data: Path, name: str, grant: Grant, lifetime: int = DAY) -> str:
     """The secret of a new token."""
+    return make_named(data, {name: grant}, lifetime)[name]
 
-    async def make() -> str:
+
+def make_named(data: Path, grants: Mapping[str, Grant], lifetime: int = DAY) -> dict[str, str]:
+    """The secrets of new tokens, by their names."""
+
+    async def make() -> dict[str, str]:
+        sam = Caller("sam", Grant(roles=ADMINS))
         async with wiring.control(data) as control:
-            sam = Caller("sam", Grant(roles=ADMINS))
-            issued = await create_token(control, name, grant, DAY, sam, Author(sam.name))
-        assert issued.secret is not None
-        return issued.secret
+            issued = {
+                name: await create_token(control, name, grant, lifetime, sam, Author(sam.name))
+                for name, grant in grants.items()
+            }
+        return {name: str(each.secret) for name, each in issued.items()}
 
     return anyio.run(make)
+
+
+def revoke(data: Path, secret: str) -> None:
+    """Take this token away."""
+
+    async def take() -> None:
+        sam = Caller("sam", Grant(roles=ADMINS))
+        async with wiring.control(data) as control:
+            await revoke_token(control, id_of(digest_of_secret(secret)), sam, Author(sam.name))
+
+    anyio.run(take)
+
+
+def make_session(data: Path, grant: Grant) -> str:
+    """The secret of a new session of a pipeline."""
+
+    async def begin() -> str:
+        async with access_store(data, None) as access:
+            return await start_session(
+                access.sessions, SessionKind.PIPELINE, Caller("pipeline", grant), int(time.time())
+            )
+
+    return anyio.run(begin)
