@@ -15,13 +15,17 @@ from typer.main import get_command
 
 # They are loaded when something of them is first used, and not where a verb imports them.
 LATE = (
+    "api.perform",
+    "headrace.access_wiring",
     "headrace.controller_run",
     "headrace.declared",
     "headrace.doctor.examine",
     "headrace.event_lines",
+    "headrace.policy_file",
     "headrace.receivers",
     "headrace.remote",
     "headrace.service_wiring",
+    "headrace.sources",
     "headrace.uploads",
     "headrace.wiring",
 )

@@ -44,7 +44,7 @@ from headrace.verbs.serve import Listening, Renewed
 from headrace.verbs.verify import Verified
 from release.backup import Content
 from release.core.policy import Policy
-from release.revisions import RevisionDiff
+from release.core.revisions import RevisionDiff
 
 VERSION = 1
 _ROLLOUT = ("start", "promote", "approve", "pause", "resume", "abort", "status")

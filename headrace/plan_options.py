@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bundles.core.names import parse_product
-from headrace.policy_file import read_policy_file
+from headrace import policy_file
 from release.adapters.system_clock import SystemClock
 from release.core.names import parse_channel
 from release.core.policy import RolloutRule, first_for
@@ -43,5 +43,5 @@ PolicyOption = Annotated[
 
 def rule_in(file: Path, product: str, channel: str) -> RolloutRule:
     """How the file's rules have a rollout on this channel go. Raises `Invalid`."""
-    policy = read_policy_file(file, SystemClock().now())
+    policy = policy_file.read_policy_file(file, SystemClock().now())
     return first_for(policy.rollout, parse_product(product), parse_channel(channel)) or RolloutRule()

@@ -8,9 +8,8 @@ from rich.console import Console
 from api.core.plain import plain
 from api.times import format_time
 from release.core.codec import decode_document, encode_document
-from release.core.revisions import PlaceChange, leaves_of
+from release.core.revisions import PlaceChange, RevisionDiff, leaves_of
 from release.core.routing import ChannelState, Rollout, Scheduled
-from release.revisions import RevisionDiff
 
 _KINDS = {"channels": "channel", "pins": "pin", "blocks": "block", "retired": "retired build"}
 _TIMES = {"at", "created_at", "expires_at", "replaced_until", "stage_since", "started_at"}

@@ -22,9 +22,9 @@ from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, ChannelName, Data, Database, ProductName
 from headrace.terminal import tell
 from headrace.verbs.changes import Ask, Asking, sending
+from release.core.ending import How
 from release.core.names import STABLE
 from release.core.plan import parse_duration
-from release.endings import How
 
 Timeout = Annotated[
     str | None,

@@ -1,26 +1,18 @@
 """How a rollout ended, as the audit trail has it."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 import msgspec
 
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.audit import Documents, Entry, document_at
+from release.core.ending import How
 from release.core.names import Channel
 from release.core.routing import ChannelState
 
 MOST_ENTRIES = 1_000
 """How far back in a channel's changes it is looked for."""
-
-
-class How(StrEnum):
-    """What became of a candidate."""
-
-    DONE = "done"
-    ROLLED_BACK = "rolled-back"
-    SUPERSEDED = "superseded"
 
 
 class Ending(msgspec.Struct, frozen=True):

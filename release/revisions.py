@@ -2,21 +2,10 @@
 
 from contextlib import aclosing
 
-import msgspec
-
 from bundles.core.errors import Failed, NotFound
-from release.core.revisions import NetChanges, PlaceChange
+from release.core.revisions import NetChanges, RevisionDiff
 from release.ports import Ledger
 from release.trail import opened
-
-
-class RevisionDiff(msgspec.Struct, frozen=True):
-    """What leads from one revision to another; of `unknown` revisions in between it is not known what they did."""
-
-    before: int
-    after: int
-    changes: tuple[PlaceChange, ...]
-    unknown: tuple[int, ...]
 
 
 async def diff_revisions(ledger: Ledger, before: int, after: int) -> RevisionDiff:

@@ -14,8 +14,9 @@ from bundles.core.errors import Failed, Invalid
 from bundles.core.names import Product, parse_product
 from release.core.audit import Entry, Row
 from release.core.names import parse_channel
+from release.core.revisions import RevisionDiff
 from release.core.shards import part_at
-from release.revisions import RevisionDiff, diff_revisions
+from release.revisions import diff_revisions
 from release.trail import Sought, read_newest, read_oldest, verify_trail
 
 

@@ -8,7 +8,7 @@ from api.core.operation import Method, Operation, route
 from api.core.page import Page
 from api.views.audit import AuditRowView, TrailView
 from api.views.change import HistoryView
-from release.revisions import RevisionDiff
+from release.core.revisions import RevisionDiff
 
 
 class Order(StrEnum):

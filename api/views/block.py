@@ -1,12 +1,16 @@
 """Blocks as their users see them."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from bundles.core.names import Product
 from bundles.core.version import Version
-from release.blocks import Affected
 from release.core.moves import Move
 from release.core.routing import Block
+
+if TYPE_CHECKING:
+    from release.blocks import Affected
 
 
 class BlockView(msgspec.Struct, frozen=True):
@@ -34,6 +38,6 @@ def view_block(product: Product, version: Version, block: Block) -> BlockView:
     return BlockView(product, version, block.author, block.reason)
 
 
-def view_blocked(product: Product, version: Version, block: Block, made: Affected) -> BlockedView:
+def view_blocked(product: Product, version: Version, block: Block, made: "Affected") -> BlockedView:
     """The block and whom it moves."""
     return BlockedView(product, version, block.author, block.reason, made.moves, made.repeated, made.in_force)

@@ -1,5 +1,7 @@
 """A channel as its users see it."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from api.times import format_time
@@ -11,7 +13,9 @@ from bundles.core.version import Version
 from release.core.names import Channel, Tenant
 from release.core.plan import Plan, Stage
 from release.core.routing import Progress, Rollout, Scheduled
-from release.rollouts import ChannelAt
+
+if TYPE_CHECKING:
+    from release.rollouts import ChannelAt
 
 
 class StageView(msgspec.Struct, frozen=True):
@@ -72,7 +76,7 @@ class ChannelView(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
 
 
-def view_channel(product: Product, channel: Channel, at: ChannelAt) -> ChannelView:
+def view_channel(product: Product, channel: Channel, at: "ChannelAt") -> ChannelView:
     """The channel for its users; `earlier` has the newest first."""
     state = at.state
     return ChannelView(
@@ -89,7 +93,7 @@ def view_channel(product: Product, channel: Channel, at: ChannelAt) -> ChannelVi
     )
 
 
-def _view_rollout(rollout: Rollout, at: ChannelAt) -> RolloutView:
+def _view_rollout(rollout: Rollout, at: "ChannelAt") -> RolloutView:
     return RolloutView(
         candidate=rollout.candidate,
         author=rollout.author,

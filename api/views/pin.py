@@ -1,11 +1,15 @@
 """A pin as its users see it."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from api.times import format_time
 from bundles.core.names import Product
 from release.core.routing import Pin, PinKey
-from release.pins import PinAt, WatchedPin
+
+if TYPE_CHECKING:
+    from release.pins import PinAt, WatchedPin
 
 
 class PinView(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,12 +47,12 @@ def view_pin(product: Product, key: PinKey, pin: Pin) -> PinView:
     )
 
 
-def view_watched(product: Product, key: PinKey, watched: WatchedPin) -> PinView:
+def view_watched(product: Product, key: PinKey, watched: "WatchedPin") -> PinView:
     """The pin, with what it comes to and what is to be said of it."""
     view = view_pin(product, key, watched.pin)
     return msgspec.structs.replace(view, build=watched.build, warnings=watched.warnings)
 
 
-def view_pin_at(product: Product, key: PinKey, at: PinAt) -> PinAtView:
+def view_pin_at(product: Product, key: PinKey, at: "PinAt") -> PinAtView:
     """The same at a revision."""
     return PinAtView(**msgspec.structs.asdict(view_watched(product, key, at.watched)), revision=at.revision)

@@ -1,13 +1,16 @@
 """What a change would do, as its users see it."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bundles.core.names import Product
-from release.change import Previewed
 from release.core.moves import Move, StageAhead, changed_channels, known_askers, moves, stages_ahead
 from release.core.names import Channel, Tenant
+
+if TYPE_CHECKING:
+    from release.change import Previewed
 
 
 class ChannelPlanView(msgspec.Struct, frozen=True):
@@ -30,7 +33,7 @@ class PlanView(msgspec.Struct, frozen=True):
     channels: list[ChannelPlanView]
 
 
-def plan_of(tried: Previewed, known: Sequence[Tenant], now: int, only: Tenant | None = None) -> PlanView:
+def plan_of(tried: "Previewed", known: Sequence[Tenant], now: int, only: Tenant | None = None) -> PlanView:
     """Whom the change would move at `now`, in seconds since the epoch: of these tenants and those that the routing
     table names, before the change or after it. With `only` it is for that tenant: no other is told of, and none of
     the rollout's stages.
@@ -47,5 +50,5 @@ def plan_of(tried: Previewed, known: Sequence[Tenant], now: int, only: Tenant | 
     return PlanView(tried.before.revision, channels)
 
 
-def _named_before(tried: Previewed, product: Product) -> list[Tenant]:
+def _named_before(tried: "Previewed", product: Product) -> list[Tenant]:
     return [asker.tenant for asker in known_askers(tried.before, product, ())]

@@ -1,5 +1,7 @@
 """What came of a publish as its users see it."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from bundles.core.budget import Unmeasured
@@ -7,7 +9,9 @@ from bundles.core.manifest import Artifact
 from bundles.core.names import Product
 from bundles.core.provenance import Provenance
 from bundles.core.version import Version
-from bundles.publish import Published
+
+if TYPE_CHECKING:
+    from bundles.publish import Published
 
 
 class PublishedView(msgspec.Struct, frozen=True):
@@ -26,7 +30,7 @@ class PublishedView(msgspec.Struct, frozen=True):
     provenance: Provenance | msgspec.UnsetType = msgspec.UNSET
 
 
-def view_published(published: Published) -> PublishedView:
+def view_published(published: "Published") -> PublishedView:
     """The build for its users."""
     manifest = published.manifest
     return PublishedView(

@@ -1,6 +1,7 @@
 """Which build a tenant gets, why, and what would change that, as its users see it."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,7 +12,9 @@ from release.core.bucket import format_share, fraction_of
 from release.core.moves import Holder
 from release.core.names import PRODUCTION, STABLE
 from release.core.resolve import Passed, Reason
-from release.why import Explanation
+
+if TYPE_CHECKING:
+    from release.why import Explanation
 
 _OF_PINS = {ActKind.CLEAR_PIN, ActKind.PIN}
 
@@ -81,7 +84,7 @@ class HoldersView(msgspec.Struct, frozen=True):
 
 
 def view_resolution(
-    explanation: Explanation,
+    explanation: "Explanation",
     product: str,
     tenant: str,
     environment: str,
@@ -115,7 +118,7 @@ def without_what_is_the_vendors(view: ResolutionView) -> ResolutionView:
     return msgspec.structs.replace(view, pin_limits=None, held=(), held_is_whole=False, acts=())
 
 
-def _rule(explanation: Explanation) -> str:
+def _rule(explanation: "Explanation") -> str:
     """The rule that chose, in words."""
     channel, pin = explanation.channel, explanation.pin
     stage = channel.rollout.stage if channel.rollout else None

@@ -1,10 +1,14 @@
 """A retirement as its users see it."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from api.times import format_time
 from bundles.core.retention import Verdict
-from release.retire import Retirement
+
+if TYPE_CHECKING:
+    from release.retire import Retirement
 
 
 class VerdictView(msgspec.Struct, frozen=True):
@@ -31,7 +35,7 @@ class RetirementView(msgspec.Struct, frozen=True):
     removed_bytes: int
 
 
-def view_retirement(retirement: Retirement, *, applied: bool) -> RetirementView:
+def view_retirement(retirement: "Retirement", *, applied: bool) -> RetirementView:
     """The retirement for its users."""
     builds = tuple(
         VerdictView(

@@ -1,14 +1,19 @@
 """A rollout as it goes on, and its end, as its users see it."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from api.times import format_time
 from api.views.channel import ChannelView, view_channel
 from bundles.core.names import Product
 from bundles.core.version import Version
+from release.core.ending import How
 from release.core.names import Channel
-from release.endings import Ending, How
-from release.rollouts import ChannelAt
+
+if TYPE_CHECKING:
+    from release.endings import Ending
+    from release.rollouts import ChannelAt
 
 
 class EndingView(msgspec.Struct, frozen=True):
@@ -33,7 +38,7 @@ class WatchView(msgspec.Struct, frozen=True):
 
 
 def view_rollout(
-    product: Product, channel: Channel, candidate: Version, at: ChannelAt, ended: Ending | None, now: int
+    product: Product, channel: Channel, candidate: Version, at: "ChannelAt", ended: "Ending | None", now: int
 ) -> WatchView:
     """The rollout of a candidate for its users."""
     rollout = at.state.rollout

@@ -4,22 +4,22 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import msgspec
 
+from api import perform
 from api.core.access import ADMINS, Caller, Grant
 from api.core.operation import Operation, Terms
 from api.core.page import Page
-from api.perform import Plane, look, only_reads, perform
 from bundles.core.errors import Invalid
-from headrace import remote, wiring
-from headrace.access_wiring import access_store
+from headrace import access_wiring, remote, sources, wiring
 from headrace.options import DEFAULT_DATA, actor_or_login
 from headrace.profiles import Profile, chosen_profile, refuse_profile
-from headrace.sources import FolderSources
-from release.change import Control
+
+if TYPE_CHECKING:
+    from release.change import Control
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -77,21 +77,21 @@ async def sending(operation: type[Operation[Any]], asking: Asking) -> AsyncItera
             yield ask_server
         return
     caller = local_caller(asking.actor)
-    sources = FolderSources(asking.data, asking.database, asking.health_database)
-    if only_reads(operation):
+    folder = sources.FolderSources(asking.data, asking.database, asking.health_database)
+    if perform.only_reads(operation):
 
         async def read(asked: Operation[A]) -> A:
-            return await look(sources, caller, asked)
+            return await perform.look(folder, caller, asked)
 
         yield read
         return
     async with (
         wiring.control(asking.data, asking.database) as control,
-        access_store(asking.data, asking.database) as access,
+        access_wiring.access_store(asking.data, asking.database) as access,
     ):
 
         async def ask(asked: Operation[A]) -> A:
-            return await perform(Plane(control, access, sources), caller, asked, terms)
+            return await perform.perform(perform.Plane(control, access, folder), caller, asked, terms)
 
         yield ask
 
@@ -133,7 +133,7 @@ async def items_of(ask: Ask, asked: Operation[Page[T]]) -> AsyncGenerator[T, Non
             yield item
 
 
-def with_control(data: Path, database: str | None, use: Callable[[Control], Awaitable[T]]) -> T:
+def with_control(data: Path, database: str | None, use: "Callable[[Control], Awaitable[T]]") -> T:
     """What `use` makes of the control plane in this data folder and database.
 
     Raises `Invalid` where a profile names a server: no server does it on somebody's behalf.

@@ -16,6 +16,15 @@ class PlaceChange(msgspec.Struct, frozen=True):
     after: Any | None
 
 
+class RevisionDiff(msgspec.Struct, frozen=True):
+    """What leads from one revision to another; of `unknown` revisions in between it is not known what they did."""
+
+    before: int
+    after: int
+    changes: tuple[PlaceChange, ...]
+    unknown: tuple[int, ...]
+
+
 class NetChanges:
     """Takes the entries after one revision up to another, the oldest first.
 

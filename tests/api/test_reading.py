@@ -22,10 +22,10 @@ from bundles.core.names import Product
 from bundles.core.version import Version
 from headrace.sources import FolderSources
 from release.change import Control
+from release.core.ending import How
 from release.core.names import Tenant
 from release.core.notices import Severity
 from release.core.resolve import Reason
-from release.endings import How
 from tests.support.smoke import publish_files
 
 pytestmark = pytest.mark.anyio
