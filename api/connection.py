@@ -11,8 +11,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 32 * 1024
 HEAD_SECONDS = 10.0
-"""How long a head may take to become whole, and a body to end once the answer to it is given."""
 UNREAD_SECONDS = 60.0
+"""How long a body goes on once its answer is given: time for who still sends an archive to hear of a refusal."""
 LEAST_READ_BYTES = 64 * 1024
 """So much of an answer that waits to be sent is read by the client in each `UNREAD_SECONDS`."""
 
@@ -30,7 +30,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
         super().connection_made(transport)
-        self._begin()
+        self._begin(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
@@ -43,7 +43,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._awaits_head:
             self._seen += len(data)
             if self._deadline is None:
-                self._begin()
+                self._begin(HEAD_SECONDS)
         super().data_received(data)
         if self._awaits_head and self._seen > MAX_HEAD_BYTES:
             self.transport.close()
@@ -63,7 +63,7 @@ class BoundedConnection(HttpToolsProtocol):
         """An answer is given. Where its request still goes on, uvicorn waits for as long as that likes."""
         super().on_response_complete()
         if not self._awaits_head and self.cycle.response_complete and self._deadline is None:
-            self._begin()
+            self._begin(UNREAD_SECONDS)
 
     def pause_writing(self) -> None:
         """More of an answer waits than is to be kept in memory."""
@@ -75,8 +75,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._end_unread()
         super().resume_writing()
 
-    def _begin(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+    def _begin(self, seconds: float) -> None:
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
     def _end(self) -> None:
         if self._deadline is not None:
