@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from stamina.instrumentation import set_on_retry_hooks
 
@@ -12,15 +12,10 @@ from api.views.plan import PlanView
 from headrace.client import AsyncClient
 from headrace.profiles import Profile
 
+if TYPE_CHECKING:
+    from headrace.verbs.changes import Ask
+
 A = TypeVar("A")
-
-
-class Ask(Protocol):
-    """Asks, as `headrace.verbs.changes.Ask` does."""
-
-    async def __call__(self, asked: Operation[A]) -> A:
-        """What answers the operation."""
-        ...
 
 
 class Planned(Exception):
@@ -32,7 +27,7 @@ class Planned(Exception):
 
 
 @asynccontextmanager
-async def asking_server(profile: Profile, terms: Terms) -> AsyncIterator[Ask]:
+async def asking_server(profile: Profile, terms: Terms) -> AsyncIterator["Ask"]:
     """What asks the server. It raises `Planned` for a change that is only to be tried."""
     async with client_of(profile) as client:
 
