@@ -17,6 +17,10 @@ LEAST_READ_BYTES = 64 * 1024
 """So much of an answer that waits to be sent is read by the client in each `UNREAD_SECONDS`."""
 
 
+class _TooLarge(Exception):
+    """What the parser tells uvicorn of, which answers 400 and ends the connection."""
+
+
 class BoundedConnection(HttpToolsProtocol):
     """Ends where a request does not become whole in time, its head is too large, or its answer is not read."""
 
@@ -49,7 +53,9 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.close()
 
     def on_headers_complete(self) -> None:
-        """A head is whole."""
+        """A head is whole, however it came."""
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            raise _TooLarge
         self._awaits_head = False
         self._end()
         super().on_headers_complete()

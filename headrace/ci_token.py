@@ -6,6 +6,7 @@ import httpx
 import msgspec
 
 from bundles.core.errors import Failed, Invalid
+from release.core.codec import UNREADABLE
 
 ID_TOKEN_VARIABLE = "HEADRACE_ID_TOKEN"  # noqa: S105 - its name
 """What a job of GitLab CI names its ID token: GitLab has no name of its own for it."""
@@ -37,5 +38,5 @@ def _of_github(url: str, token: str, audience: str) -> str:
         asked = httpx.URL(url).copy_merge_params({"audience": audience})
         response = httpx.get(asked, headers=headers, timeout=_TIMEOUT_SECONDS).raise_for_status()
         return msgspec.json.decode(response.content, type=_Answer).value
-    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, *UNREADABLE) as error:
         raise Failed(f"GitHub Actions gave no ID token: {type(error).__name__}; run the job again") from None

@@ -12,10 +12,10 @@ from api.operations.changes import ListChanges, Order
 from api.views.change import EventView
 from bundles.core.names import parse_product
 from headrace import remote, wiring
+from headrace.asking import Asking, items_of, local_caller, sending, server_for
 from headrace.change_text import cells_of
 from headrace.exits import Exit
 from headrace.terminal import tell
-from headrace.verbs.changes import Asking, items_of, local_caller, sending, server_for
 from release.core.notices import Severity
 
 

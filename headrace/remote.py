@@ -13,7 +13,7 @@ from headrace.client import AsyncClient
 from headrace.profiles import Profile
 
 if TYPE_CHECKING:
-    from headrace.verbs.changes import Ask
+    from headrace.asking import Ask
 
 A = TypeVar("A")
 

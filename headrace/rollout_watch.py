@@ -17,11 +17,11 @@ from rich.text import Text
 from api.operations.channels import ReadChannel, ReadRollout
 from api.views.rollout import WatchView
 from bundles.core.errors import Refused
+from headrace.asking import Ask, Asking, sending
 from headrace.channel_text import draw_channel
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, ChannelName, Data, Database, ProductName
 from headrace.terminal import tell
-from headrace.verbs.changes import Ask, Asking, sending
 from release.core.ending import How
 from release.core.names import STABLE
 from release.core.plan import parse_duration

@@ -16,7 +16,7 @@ from bundles.core.trust import TrustedKeys, check_signer
 from bundles.core.version import Version
 from bundles.load import load_build
 from bundles.ports import Store
-from release.core.audit import GLASS_BROKEN, MAX_ACTOR_LENGTH, Change, Entry
+from release.core.audit import GLASS_BROKEN, MAX_ACTOR_LENGTH, MAX_KEY_LENGTH, Change, Entry
 from release.core.codec import encode_document
 from release.core.routing import MAX_REASON_LENGTH, RoutingTable
 from release.core.snapshot import Root
@@ -24,7 +24,6 @@ from release.overview import Overview
 from release.ports import Clock, KeyUse, Ledger, SnapshotStore, Transaction
 from release.snapshot import Position, check_change, sync_snapshot
 
-MAX_KEY_LENGTH = 200
 KEY_SECONDS = 24 * 3600
 """How long an idempotency key is kept."""
 

@@ -10,7 +10,7 @@ import msgspec
 from api.core.operation import Operation, Route, Terms
 from api.core.problems import Malformed
 from bundles.core.errors import Invalid, Stale
-from release.change import MAX_KEY_LENGTH
+from release.core.audit import MAX_KEY_LENGTH
 
 DRY_RUN = "dry_run"
 MAX_BODY_BYTES = 4 * 1024 * 1024

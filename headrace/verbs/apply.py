@@ -12,10 +12,10 @@ from rich.console import Console
 from api.core.operation import Operation
 from api.core.plain import plain
 from headrace import declared
+from headrace.asking import Asking, items_of, sending
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, Actor, AsJson, Data, Database, Reason, example
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, items_of, sending
 from release.adapters.system_clock import SystemClock
 
 app = typer.Typer(add_completion=False)

@@ -14,11 +14,11 @@ from api.operations.callers import ListRefusals
 from api.operations.changes import ListAuditRows, VerifyAuditTrail
 from api.views.audit import AuditRowView, TrailView
 from api.views.refusal import RefusalView
+from headrace.asking import Asking, items_of, send, sending
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, items_of, send, sending
 from release.core.audit import MAX_FAULTS
 
 app = typer.Typer(help="Who changed what, when and why.", no_args_is_help=True, add_completion=False)

@@ -5,6 +5,7 @@ from rich.console import Console
 
 from api.operations.blocks import ClearBlock, ListBlocks, SetBlock
 from api.views.block import BlockedView, BlockView
+from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -19,7 +20,6 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send, send_all
 
 app = typer.Typer(help="Keep a build from everyone, pinned or not.", no_args_is_help=True, add_completion=False)
 

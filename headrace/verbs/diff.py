@@ -20,11 +20,11 @@ from bundles.load import load_build
 from bundles.ports import ArtifactSource, BuildReader
 from bundles.screen import WithoutSourceMaps
 from headrace import wiring
+from headrace.asking import Asking, send
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example, parse_build
 from headrace.revision_view import draw_revisions
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send
 
 app = typer.Typer(add_completion=False)
 _MAX_DIGITS = 18

@@ -5,6 +5,7 @@ from rich.console import Console
 
 from api.operations.builds import ReadErrors
 from api.views.error import ErrorsView
+from headrace.asking import Asking, send
 from headrace.error_text import draw_group
 from headrace.options import (
     DEFAULT_DATA,
@@ -17,7 +18,6 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send
 from release.core.names import PRODUCTION
 
 app = typer.Typer(add_completion=False)

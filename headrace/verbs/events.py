@@ -9,9 +9,9 @@ import anyio
 import typer
 
 from headrace import event_lines
+from headrace.asking import Asking
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
-from headrace.verbs.changes import Asking
 
 app = typer.Typer(add_completion=False)
 

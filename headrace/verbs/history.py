@@ -10,11 +10,11 @@ from rich.console import Console
 from api.core.fields import MOST_ITEMS
 from api.operations.changes import ListChanges
 from api.views.change import HistoryView
+from headrace.asking import Asking, items_of, sending
 from headrace.change_text import cells_of
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, ProductName, example
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, items_of, sending
 
 app = typer.Typer(add_completion=False)
 

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from bundles.core.errors import Invalid
 from headrace import receivers
+from headrace.asking import with_control
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, NotifyFile, example
 from headrace.terminal import show
-from headrace.verbs.changes import with_control
 from release.change import Control
 from release.core.notices import Severity
 from release.core.receivers import AnyReceiver

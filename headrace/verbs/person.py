@@ -10,6 +10,7 @@ from api.core.access import Role
 from api.core.fields import MOST_ITEMS
 from api.operations.people import ListPeople, RemovePerson, SetPerson
 from api.views.people import PersonView
+from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -23,7 +24,6 @@ from headrace.options import (
 )
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send, send_all
 
 app = typer.Typer(
     help="People and groups that log in, and what each is granted.", no_args_is_help=True, add_completion=False

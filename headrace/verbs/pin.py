@@ -8,6 +8,7 @@ from rich.console import Console
 from api.core.fields import MANY
 from api.operations.pins import ClearPin, ListPins, SetPin
 from api.views.pin import PinView
+from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -24,7 +25,6 @@ from headrace.options import (
 )
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send, send_all
 from release.core.names import PRODUCTION
 
 app = typer.Typer(help="Hold a tenant at the build it has tested.", no_args_is_help=True, add_completion=False)

@@ -5,6 +5,7 @@ import typer
 from rich.console import Console
 
 from api.operations.policy import ReadPolicy
+from headrace.asking import Asking, send
 from headrace.options import (
     DEFAULT_DATA,
     AsJson,
@@ -13,7 +14,6 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send
 from release.core.policy import Policy
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)

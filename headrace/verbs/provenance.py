@@ -5,9 +5,9 @@ from rich.console import Console
 
 from api.operations.builds import ReadProvenance
 from api.views.build import ProvenanceView
+from headrace.asking import Asking, send
 from headrace.options import DEFAULT_DATA, AsJson, Data, ProductName, VersionText, example
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send
 
 app = typer.Typer(add_completion=False)
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from api.core.fields import MOST_ITEMS
 from api.operations.publishers import ListPublishers, RemovePublisher
 from api.views.publishers import PublisherView
+from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -22,7 +23,6 @@ from headrace.options import (
 )
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send, send_all
 
 app = typer.Typer(
     help="Trusted publishers: pipelines that publish without a secret.", no_args_is_help=True, add_completion=False

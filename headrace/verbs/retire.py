@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from api.operations.retirements import RetireBuilds
 from api.views.retirement import RetirementView
 from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP, Verdict
+from headrace.asking import Asking, send
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -21,7 +22,6 @@ from headrace.options import (
 )
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send
 
 app = typer.Typer(add_completion=False)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from api.operations.channels import RollBack
+from headrace.asking import Asking, send
 from headrace.channel_text import draw_channel
 from headrace.options import (
     DEFAULT_DATA,
@@ -20,7 +21,6 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send
 from release.core.names import STABLE
 
 app = typer.Typer(add_completion=False)

@@ -17,6 +17,7 @@ from api.operations.channels import (
 )
 from api.views.channel import ChannelView
 from bundles.core.errors import Invalid
+from headrace.asking import Asking, send
 from headrace.channel_text import draw_channel
 from headrace.options import (
     DEFAULT_DATA,
@@ -45,7 +46,6 @@ from headrace.plan_options import (
 from headrace.rollout_watch import Timeout, Wait, end_with_rollout, watch
 from headrace.smoke_options import SmokeBrowser, SmokeCommand, SmokeTimeout, SmokeWebhook
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send
 from release.core.names import STABLE
 from release.core.plan import parse_duration
 

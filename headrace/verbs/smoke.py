@@ -11,6 +11,7 @@ from api.views.smoke import OutcomeView, view_outcome
 from bundles.core.errors import HeadraceError
 from bundles.core.names import parse_product
 from headrace import service_wiring
+from headrace.asking import Asking, send_all, with_control
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -25,7 +26,6 @@ from headrace.options import (
 )
 from headrace.smoke_text import draw_outcomes
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send_all, with_control
 from release.change import Control
 from release.core.names import STABLE, parse_channel
 from release.smoke import SmokeRun, run_smoke_test, runs_of

@@ -10,6 +10,7 @@ from api.core.fields import MANY
 from api.operations.tenants import ClearTenant, ImportTenants, ListTenants, SetTenant
 from api.views.tenant import TenantView
 from bundles.core.errors import Invalid
+from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -23,7 +24,6 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send, send_all
 from release.core.names import parse_tenant
 from release.core.targeting import parse_attributes
 

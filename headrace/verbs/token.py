@@ -10,6 +10,7 @@ from api.core.access import Role
 from api.core.fields import MOST_ITEMS
 from api.operations.tokens import CreateToken, ListTokens, RevokeToken, RotateToken
 from api.views.token import IssuedTokenView, TokenView
+from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -23,7 +24,6 @@ from headrace.options import (
 )
 from headrace.tables import print_table
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send, send_all
 
 app = typer.Typer(
     help="Tokens that pipelines and people ask the admin API with.", no_args_is_help=True, add_completion=False

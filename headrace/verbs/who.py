@@ -12,6 +12,7 @@ from api.operations.resolutions import MOST_HOLDERS, FindHolders, ListHolders
 from api.views.resolution import HoldersView
 from bundles.core.names import Product
 from bundles.core.version import Version
+from headrace.asking import Asking, sending
 from headrace.options import (
     DEFAULT_DATA,
     AsJson,
@@ -23,7 +24,6 @@ from headrace.options import (
 )
 from headrace.tenant_list import TenantsOption, read_tenants
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, sending
 from release.core.names import STABLE
 
 app = typer.Typer(add_completion=False)

@@ -5,6 +5,7 @@ from rich.console import Console
 
 from api.operations.resolutions import ReadResolution
 from api.views.resolution import ResolutionView
+from headrace.asking import Asking, send
 from headrace.options import (
     DEFAULT_DATA,
     AsJson,
@@ -17,7 +18,6 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from headrace.verbs.changes import Asking, send
 from headrace.why_text import act_line, turn_line
 from release.core.names import PRODUCTION, STABLE
 from release.core.resolve import Passed

@@ -16,6 +16,7 @@ GENESIS = "0" * 64
 """What the first row has for the hash of the one before it."""
 MAX_FAULTS = 100
 MAX_ACTOR_LENGTH = 100
+MAX_KEY_LENGTH = 200
 CONTROLLER = "controller"
 """The actor of what the controller does by itself."""
 LEAK_REPORT = "leak-report"

@@ -156,6 +156,13 @@ def test_a_head_that_is_too_large_ends_the_connection(server: ApiProcess) -> Non
             assert client.recv(100) == b""
 
 
+def test_a_head_that_comes_whole_is_too_large_all_the_same(server: ApiProcess) -> None:
+    url = urlsplit(server.url)
+    with socket.create_connection((str(url.hostname), int(url.port or 0)), timeout=10) as client:
+        client.sendall(b"GET /api/v1/me HTTP/1.1\r\nhost: x\r\nx-filler: " + b"y" * 40_000 + b"\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
 def test_probes_say_that_it_is_alive_and_count(server: ApiProcess, admin: Asker) -> None:
     admin.get("/me")
     assert httpx.get(f"{server.probes}/healthz").text == "alive\n"
