@@ -30,7 +30,7 @@ def test_the_policy_that_was_read_can_be_sent_again(admin: Asker) -> None:
     policy = {"pins": [{"customers": ["range"]}], "rollout": [{"stages": "staging,100"}]}
     assert admin.ask("PUT", "/policy", json={"policy": policy, "reason": "why"}).json() == policy
     assert admin.ask("PUT", "/policy", json={"policy": admin.get("/policy")}).json() == policy
-    admin.refused("PUT", "/policy", 400, "malformed", json={"policy": {"rollout": [{"stages": "0"}]}})
+    admin.refused("PUT", "/policy", 422, "invalid", json={"policy": {"rollout": [{"stages": "0"}]}})
     assert admin.ask("PUT", "/policy", json={"policy": {}}).json() == {}
 
 
