@@ -72,7 +72,9 @@ async def publish_on(data: Path, product: Product, count: int) -> dict[str, obje
         for number in range(count):
             version = Version(f"1.0.{number}")
             files = chance.sample(sorted(POOL), 2)
-            source = write_build(data / "sources" / product / version, {name: POOL[name] for name in files})
+            shared = {name: POOL[name] for name in files}
+            own = {"own.js": f"let own = '{product}';\n"} if number == 0 else {}  # nobody needs it in the end
+            source = write_build(data / "sources" / product / version, {**shared, **own})
             await put(store, data, product, version, source)
             if not await is_well(store, data, product, version):
                 damaged.append(version)
@@ -81,23 +83,28 @@ async def publish_on(data: Path, product: Product, count: int) -> dict[str, obje
 
 
 async def sweep_on(data: Path) -> dict[str, object]:
-    """Retire all but the newest builds of each product and sweep, as if a day had passed, until told to stop."""
+    """Retire all but the newest builds of each product and sweep, as if a day had passed, until told to stop; and
+    then once more.
+    """
     found = {"sweeps": 0, "conflicts": 0, "removed": 0}
-    async with wiring.store(data) as store, anyio.create_task_group() as group:
+    async with wiring.store(data) as store:
+        async with anyio.create_task_group() as group:
 
-        async def stop_at_end_of_input() -> None:
-            await anyio.to_thread.run_sync(sys.stdin.read)
-            group.cancel_scope.cancel()
+            async def stop_at_end_of_input() -> None:
+                await anyio.to_thread.run_sync(sys.stdin.read)
+                group.cancel_scope.cancel()
 
-        group.start_soon(stop_at_end_of_input)
-        while True:
-            try:
-                with anyio.CancelScope(shield=True):
-                    found["removed"] += await sweep_once(store, data)
-                found["sweeps"] += 1
-            except Conflict:
-                found["conflicts"] += 1
-            await anyio.sleep(0.01)
+            group.start_soon(stop_at_end_of_input)
+            while True:
+                try:
+                    with anyio.CancelScope(shield=True):
+                        found["removed"] += await sweep_once(store, data)
+                    found["sweeps"] += 1
+                except Conflict:
+                    found["conflicts"] += 1
+                await anyio.sleep(0.01)
+        found["removed"] += await sweep_once(store, data)
+        found["sweeps"] += 1
     return dict(found)
 
 
