@@ -1,5 +1,6 @@
 """From a request's parts to an operation, and to the terms on which it is asked for."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from types import UnionType
@@ -19,6 +20,7 @@ ARCHIVE_TYPES = ("application/gzip", "application/zip", "application/x-tar")
 MAX_PARAMETERS = 200
 
 _ETAG = re.compile(r'"([0-9]{1,18})(?:\.[0-9a-f]{16})?"')
+_EXACT = 2**53  # up to it a float is the integer that was written
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -68,7 +70,7 @@ def _in_body(route: Route, body: bytes, query: Iterable[tuple[str, str]]) -> dic
     if not body:
         return {}
     try:
-        found = msgspec.json.decode(body)
+        found = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"the body is not JSON: {error}") from None
     except RecursionError:
@@ -93,6 +95,17 @@ def _in_query(route: Route, query: Iterable[tuple[str, str]]) -> dict[str, Any]:
         else:
             found[name] = value
     return found
+
+
+def _number(text: str) -> int | float:
+    """A number with a fraction of zero is an integer too (JSON Schema 2020-12, validation 6.1.1)."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise Malformed("a number of the body is too large")
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
+
+
+_decode = msgspec.json.Decoder(float_hook=_number).decode
 
 
 def is_list(kind: Any) -> bool:

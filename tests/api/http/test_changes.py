@@ -46,3 +46,11 @@ def test_tenants_blocks_and_retirements(admin: Asker) -> None:
     assert admin.ask("DELETE", "/products/sdk/blocks/1.1.0").status_code == 200
     tried = admin.ask("POST", "/retirements", json={"apply": True}, params={"dry_run": "true"}).json()
     assert (tried["applied"], {build["verdict"] for build in tried["builds"]}) == (False, {"keep"})
+
+
+def test_an_integer_may_be_written_with_a_fraction_of_zero(admin: Asker) -> None:
+    search = "/products/sdk/builds/1.0.0/tenants/search"
+    assert admin.ask("POST", search, json={"tenants": ["acme"], "limit": 5.0}).status_code == 200
+    admin.refused("POST", search, 400, "malformed", json={"tenants": ["acme"], "limit": 5.5})
+    huge = b'{"tenants": ["acme"], "limit": 1e400}'
+    admin.refused("POST", search, 400, "malformed", content=huge, headers={"content-type": "application/json"})
