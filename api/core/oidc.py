@@ -10,9 +10,9 @@ import msgspec
 
 from bundles.core.errors import Failed, Invalid, NotAuthenticated
 from release.core.codec import UNREADABLE
+from release.core.service_url import LOOPBACK_HOSTS
 
 DISCOVERY_PATH = "/.well-known/openid-configuration"
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,5 +143,5 @@ def _check_url(url: str, what: str) -> None:
         raise Invalid(f"{what} {url!r} is no URL") from None
     if parts.username is not None or not host:
         raise Invalid(f"{what} {url!r} is no URL of a host")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK_HOSTS):
         raise Invalid(f"{what} {url!r} is not https: anybody between here and there could answer")

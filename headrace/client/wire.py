@@ -14,9 +14,9 @@ from api.core.request import DRY_RUN
 from api.views.change import EventView
 from bundles.core.errors import Failed, HeadraceError, Invalid
 from release.core.codec import UNREADABLE
+from release.core.service_url import LOOPBACK_HOSTS
 
 TIMEOUT_SECONDS = 30.0
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _TOKEN = re.compile(r"[!-~]{1,500}")
 _SILENCE_SECONDS = 60.0
 """A stream that says nothing for so long, not even that it is there, is lost."""
@@ -39,7 +39,7 @@ def settings(server: str, token: str | None, timeout: float) -> dict[str, Any]:
     if not is_origin or "@" in parts.netloc or server.removesuffix("/") != origin:
         raise Invalid(f"{server!r} is no server: write its URL without a path, as in https://headrace.example")
     is_clear = parts.scheme == "http"
-    if is_clear and parts.hostname not in _LOOPBACK:
+    if is_clear and parts.hostname not in LOOPBACK_HOSTS:
         raise Invalid(f"{server} is not HTTPS: a token would go there in clear text")
     headers = {"accept": "application/json"}
     if token is not None:

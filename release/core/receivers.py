@@ -9,7 +9,7 @@ import msgspec
 from bundles.core.errors import Invalid
 from release.core.notices import Notice, Severity
 from release.core.scope import Scoped
-from release.core.service_url import check_service_url
+from release.core.service_url import LOOPBACK_HOSTS, check_service_url
 from release.core.signature import MIN_SECRET_BYTES
 
 MAX_RECEIVERS = 50
@@ -18,7 +18,6 @@ PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,250}[A-Za-z0-9])?")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class ReceiverOptions(Scoped, frozen=True, kw_only=True):
@@ -166,5 +165,5 @@ class ReceiverFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def _check_secret_url(url: str, what: str) -> None:
     """Raises `Invalid` where others could read on the way what nobody else may know."""
     parts = check_service_url(url, what)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS:
         raise Invalid(f"{what} is an https URL: what is sent there is secret")

@@ -5,6 +5,8 @@ from urllib.parse import SplitResult, urlsplit
 from bundles.core.errors import Invalid
 
 MAX_URL_LENGTH = 4_000
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Of URLs of this machine itself, where what is secret may go without TLS."""
 
 
 def check_service_url(url: str, what: str) -> SplitResult:
