@@ -1,6 +1,6 @@
 """What a verb asks of the control plane, in the data folder or through the admin API, as its options say."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -12,7 +12,7 @@ import msgspec
 from api import perform
 from api.core.access import ADMINS, Caller, Grant
 from api.core.operation import Operation, Terms
-from api.core.page import Page
+from api.core.page import Page, items_of
 from bundles.core.errors import Invalid
 from headrace import access_wiring, remote, sources, wiring
 from headrace.options import DEFAULT_DATA, actor_or_login
@@ -120,17 +120,6 @@ def send_all(asked: Operation[Page[T]], asking: Asking) -> list[T]:
             return [item async for item in items_of(ask, asked)]
 
     return anyio.run(run)
-
-
-async def items_of(ask: Ask, asked: Operation[Page[T]]) -> AsyncGenerator[T, None]:
-    """All items of a list, from this page on, as they come."""
-    page = await ask(asked)
-    for item in page.items:
-        yield item
-    while page.next is not None:
-        page = await ask(msgspec.structs.replace(asked, cursor=page.next))
-        for item in page.items:
-            yield item
 
 
 def with_control(data: Path, database: str | None, use: "Callable[[Control], Awaitable[T]]") -> T:

@@ -8,11 +8,12 @@ from contextlib import aclosing
 
 from api import feed
 from api.core.fields import MOST_ITEMS
+from api.core.page import items_of
 from api.operations.changes import ListChanges, Order
 from api.views.change import EventView
 from bundles.core.names import parse_product
 from headrace import remote, wiring
-from headrace.asking import Asking, items_of, local_caller, sending, server_for
+from headrace.asking import Asking, local_caller, sending, server_for
 from headrace.change_text import cells_of
 from headrace.exits import Exit
 from headrace.terminal import tell

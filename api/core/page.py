@@ -1,11 +1,12 @@
 """Lists, page by page."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
 
+from api.core.operation import Operation
 from bundles.core.errors import Invalid
 
 T = TypeVar("T")
@@ -22,6 +23,19 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     def each(self, view: Callable[[T], V]) -> "Page[V]":
         """The same page, with what this makes of each item."""
         return Page(tuple(view(item) for item in self.items), self.next)
+
+
+async def items_of(
+    ask: Callable[[Operation[Page[T]]], Awaitable[Page[T]]], asked: Operation[Page[T]]
+) -> AsyncGenerator[T, None]:
+    """All items of a list, from this page on, as they come: `ask` gives each page."""
+    page = await ask(asked)
+    for item in page.items:
+        yield item
+    while page.next is not None:
+        page = await ask(msgspec.structs.replace(asked, cursor=page.next))
+        for item in page.items:
+            yield item
 
 
 def page_of(items: Sequence[T], key: Callable[[T], str], cursor: str, limit: int) -> Page[T]:

@@ -1,6 +1,6 @@
 """The client for asyncio."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
@@ -12,7 +12,7 @@ import stamina
 from httpx_sse import EventSource
 
 from api.core.operation import NO_TERMS, Change, Operation, Terms, route_of
-from api.core.page import Page
+from api.core.page import Page, items_of
 from api.operations.publishing import PublishBuild
 from api.views.change import EventView
 from api.views.plan import PlanView
@@ -73,13 +73,9 @@ class AsyncClient:
         response = await self._answered(upload.again_async, UPLOAD_RETRIES)
         return cast("PublishedView", read_answer(response, PublishedView))
 
-    async def all(self, asked: Operation[Page[T]]) -> AsyncIterator[T]:
+    def all(self, asked: Operation[Page[T]]) -> AsyncGenerator[T, None]:
         """Each item of a list, page by page."""
-        page: Page[T] | None = None
-        while page is None or page.next is not None:
-            page = await self.send(asked if page is None else msgspec.structs.replace(asked, cursor=page.next))
-            for item in page.items:
-                yield item
+        return items_of(self.send, asked)
 
     async def events(self, product: str | None = None, after: int = 0) -> AsyncGenerator[EventView, None]:
         """Each change after a revision as soon as it is made, of the product or of all that the token is for.

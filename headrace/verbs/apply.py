@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 
 from api.core.operation import Operation
+from api.core.page import items_of
 from api.core.plain import plain
 from headrace import declared
-from headrace.asking import Asking, items_of, sending
+from headrace.asking import Asking, sending
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, Actor, AsJson, Data, Database, Reason, example
 from headrace.terminal import show

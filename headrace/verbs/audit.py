@@ -10,11 +10,12 @@ import typer
 from rich.console import Console
 
 from api.core.fields import MOST_ITEMS
+from api.core.page import items_of
 from api.operations.callers import ListRefusals
 from api.operations.changes import ListAuditRows, VerifyAuditTrail
 from api.views.audit import AuditRowView, TrailView
 from api.views.refusal import RefusalView
-from headrace.asking import Asking, items_of, send, sending
+from headrace.asking import Asking, send, sending
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.tables import print_table

@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 
 from api.core.fields import MOST_ITEMS
+from api.core.page import items_of
 from api.operations.changes import ListChanges
 from api.views.change import HistoryView
-from headrace.asking import Asking, items_of, sending
+from headrace.asking import Asking, sending
 from headrace.change_text import cells_of
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, ProductName, example
 from headrace.tables import print_table
