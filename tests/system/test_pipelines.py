@@ -1,10 +1,10 @@
-"""The pipelines of docs/pipelines.md: their steps run as they are there, on a real server."""
+"""The pipelines of docs/pipelines.md: their steps run as they are there, on a real server and its controller."""
 
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.contract.conftest import free_port
 from tests.support.api import make_tokens
 from tests.support.cli import HEADRACE, write_build
 from tests.support.issuer import GITHUB, Issuer, gitlab, issuer
-from tests.support.processes import ApiProcess, api
+from tests.support.processes import ApiProcess, api, controller
 from tests.support.service import Service, say, serving
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pipelines"
@@ -55,29 +55,41 @@ def server(host: Issuer, tokens: tuple[Path, dict[Role, str]]) -> Iterator[ApiPr
                 assert made.status_code == 200, made.text
             policy = {"policy": {"rollout": [{"stages": "100@1s"}]}}
             assert http.put(f"{process.url}/api/v1/policy", json=policy).status_code == 200
-        yield process
+        with controller(data):
+            yield process
 
 
-def in_job(folder: Path, script: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run a script as a job does, in a checkout that has been built."""
-    (folder / ".ci").mkdir()
-    shutil.copy(FOLDER / "release.sh", folder / ".ci")
+# What the examples stand for, and what a user puts in their places.
+PLACE = "https://headrace.example.com"
+TRUSTED = "sdk-release"
+
+
+def run_job(
+    server: ApiProcess, folder: Path, scripts: Sequence[str], publisher: str, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a job's scripts one after the other, as the CI service does, in a checkout that has been built.
+
+    What the last one to run has come to: none runs after one that failed.
+    """
     write_build(folder / "dist", {"sdk.js": f"globalThis.sdk = '{folder.name}';\n"})
     path = f"{HEADRACE.parent}:{os.environ['PATH']}"
-    environment = {"PATH": path, "HOME": str(folder), "TIMEOUT": "1s", **variables}
-    command = ["bash", "-eo", "pipefail", "-c", script]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    environment = {"PATH": path, "HOME": str(folder), "HEADRACE_PROFILE": "ci", **variables}
+    for script in scripts:
+        here = script.replace(PLACE, server.url).replace(TRUSTED, publisher)
+        command = ["bash", "-eo", "pipefail", "-c", here]
+        ran = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        if ran.returncode:
+            break
+    return ran
 
 
-def end_rollout(server: ApiProcess, secret: str) -> dict[str, Any]:
-    """The rollout that was under way, which is aborted."""
-    with httpx.Client(headers={"authorization": f"Bearer {secret}"}) as http:
-        channel = f"{server.url}/api/v1/products/sdk/channels/stable"
-        rollout: dict[str, Any] = http.get(channel).json()["rollout"]
-        assert http.post(f"{channel}/rollout/abort").status_code == 200
-        return rollout
+def channel_of(server: ApiProcess, secret: str) -> dict[str, Any]:
+    """The channel that the jobs release to."""
+    channel = f"{server.url}/api/v1/products/sdk/channels/stable"
+    said: dict[str, Any] = httpx.get(channel, headers={"authorization": f"Bearer {secret}"}).json()
+    return said
 
 
 def test_the_workflow_of_github(
@@ -85,52 +97,44 @@ def test_the_workflow_of_github(
 ) -> None:
     job = yaml.safe_load((FOLDER / "github.yml").read_text())["jobs"]["release"]
     assert job["permissions"]["id-token"] == "write"
-    (step,) = (step for step in job["steps"] if step.get("name") == "Release")
+    scripts = [step["run"] for step in job["steps"] if "headrace " in step.get("run", "")]
     id_token = say(200, json.dumps({"value": host.token(GITHUB, server.url)}).encode())
     with serving(Service(id_token)) as service:
-        ran = in_job(
+        ran = run_job(
+            server,
             tmp_path,
-            step["run"],
-            HEADRACE_SERVER=server.url,
-            PUBLISHER="on-github",
+            scripts,
+            "on-github",
+            **job["env"],
             GITHUB_REF_NAME="v2.0.0",
             ACTIONS_ID_TOKEN_REQUEST_URL=f"{service}/token?api-version=2.0",
             ACTIONS_ID_TOKEN_REQUEST_TOKEN="of-the-job",
         )
-    assert ran.returncode == 6, ran.stderr  # no controller runs here: the rollout is under way
-    rollout = end_rollout(server, tokens[1][Role.ADMIN])
-    assert (rollout["candidate"], rollout["author"].partition(":")[0]) == ("2.0.0", "github")
+    assert ran.returncode == 0, ran.stderr
+    assert channel_of(server, tokens[1][Role.ADMIN])["stable"] == "2.0.0"
 
 
 def test_the_job_of_gitlab(
     server: ApiProcess, host: Issuer, tokens: tuple[Path, dict[Role, str]], tmp_path: Path
 ) -> None:
     job = yaml.safe_load((FOLDER / "gitlab.yml").read_text())["release"]
-    ran = in_job(
-        tmp_path,
-        "\n".join(job["script"]),
-        HEADRACE_SERVER=server.url,
-        PUBLISHER="on-gitlab",
-        CI_COMMIT_TAG="v2.1.0",
-        ID_TOKEN=host.token(gitlab(host.url), server.url),
-    )
-    assert ran.returncode == 6, ran.stderr
-    assert end_rollout(server, tokens[1][Role.ADMIN])["candidate"] == "2.1.0"
+    (variable,) = job["id_tokens"]
+    id_token = host.token(gitlab(host.url), server.url)
+    said = {**job["variables"], "CI_COMMIT_TAG": "v2.1.0", variable: id_token}
+    ran = run_job(server, tmp_path, job["script"], "on-gitlab", **said)
+    assert ran.returncode == 0, ran.stderr
+    assert channel_of(server, tokens[1][Role.ADMIN])["stable"] == "2.1.0"
 
 
-def test_a_job_with_a_token_ends_as_the_rollout_does_and_says_why_not(
-    server: ApiProcess, tokens: tuple[Path, dict[Role, str]], tmp_path: Path
+def test_a_job_that_is_not_believed_ends_before_it_publishes(
+    server: ApiProcess, host: Issuer, tokens: tuple[Path, dict[Role, str]], tmp_path: Path
 ) -> None:
-    release = "sh .ci/release.sh sdk 2.2.0 dist"
-    here = {"HEADRACE_SERVER": server.url}
-    (tmp_path / "viewer").mkdir()
-    refused = in_job(tmp_path / "viewer", release, HEADRACE_TOKEN=tokens[1][Role.VIEWER], **here)
-    assert refused.returncode != 0
-    assert "needs the role" in refused.stdout
-    (tmp_path / "unknown").mkdir()
-    unknown = in_job(tmp_path / "unknown", release, PUBLISHER="none", ID_TOKEN="a.b.c", **here)
-    assert (unknown.returncode, "not-authenticated" in unknown.stderr) == (4, True)
-    (tmp_path / "admin").mkdir()
-    started = in_job(tmp_path / "admin", release, HEADRACE_TOKEN=tokens[1][Role.ADMIN], **here)
-    assert started.returncode == 6, started.stderr
-    end_rollout(server, tokens[1][Role.ADMIN])
+    job = yaml.safe_load((FOLDER / "gitlab.yml").read_text())["release"]
+    (variable,) = job["id_tokens"]
+    of_a_fork = {**gitlab(host.url), "project_path": "mallory/sdk", "project_id": "666"}
+    said = {**job["variables"], "CI_COMMIT_TAG": "v2.2.0", variable: host.token(of_a_fork, server.url)}
+    ran = run_job(server, tmp_path, job["script"], "on-gitlab", **said)
+    assert (ran.returncode, ran.stdout) == (4, "")
+    assert "project_id" in ran.stderr or "project_path" in ran.stderr
+    headers = {"authorization": f"Bearer {tokens[1][Role.ADMIN]}"}
+    assert httpx.get(f"{server.url}/api/v1/products/sdk/builds/2.2.0", headers=headers).status_code == 404
