@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of all that can be asked, made from the operations and descriptions themselves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +10,10 @@ from api.core.described import EVENT_STREAM, Described, Parameter
 from api.core.operation import PREFIX, Route
 from api.core.problems import CONTENT_TYPE, KINDS, Kind, Problem
 from api.core.request import ARCHIVE_TYPES, DRY_RUN
+
+Schema = dict[str, Any]
+Schemas = Mapping[Any, Schema]
+"""Schemas by the types that they are of."""
 
 VERSION = "1"
 _REFS = "#/components/schemas/{name}"
@@ -42,39 +46,19 @@ def document(routes: Sequence[Route], others: Sequence[Described], plan: type[An
     tried.
     """
     bodies = {route: _body_type(route) for route in routes if route.has_body}
-    sent = [each.body for each in others if each.body is not None]
-    answered = [each.answer for each in others if each.answer is not None]
-    kinds = [plan, Problem, *(route.answer for route in routes), *bodies.values(), *sent, *answered]
-    fields = [field.type for route in routes for field in _in_url(route)]
-    of_others = [parameter.kind for each in others for parameter in each.parameters]
-    schemas, components = _taking_twice(
-        msgspec.json.schema_components([*kinds, *fields, *of_others], ref_template=_REFS)
-    )
-    known = iter(schemas)
-    plan_schema, _ = next(known), next(known)
-    answers = {route: next(known) for route in routes}
-    taken = {route: next(known) for route in bodies}
-    others_taken = {each: next(known) for each in others if each.body is not None}
-    others_answers = {each: next(known) for each in others if each.answer is not None}
-    in_url = {route: [(field, next(known)) for field in _in_url(route)] for route in routes}
+    used = [plan, Problem, *bodies.values()]
+    for route in routes:
+        used += [route.answer, *(field.type for field in _in_url(route))]
+    for each in others:
+        told = [kind for kind in (each.body, each.answer) if kind is not None]
+        used += [*told, *(parameter.kind for parameter in each.parameters)]
+    schemas, components = _schemas_of(used)
     paths: dict[str, Any] = {}
     for route in routes:
-        answer = {"anyOf": [answers[route], plan_schema]} if route.is_change else answers[route]
-        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = {
-            "operationId": route.name,
-            "summary": route.summary,
-            "description": f"{_description(route)}\n\nFor the roles {', '.join(sorted(route.roles))}.".strip(),
-            "tags": [route.operation.__module__.rpartition(".")[2]],
-            "x-roles": sorted(route.roles),
-            "parameters": [*(_parameter(route, *each) for each in in_url[route]), *_terms(route)],
-            **({"requestBody": _request_body(route, taken[route])} if route in taken else {}),
-            **({"requestBody": _ARCHIVE} if route.takes_archive else {}),
-            "responses": _responses(route, answer),
-        }
+        found = _operation(route, bodies.get(route), plan, schemas)
+        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = found
     for each in others:
-        parameters = [_text(parameter, next(known)) for parameter in each.parameters]
-        found = _other(each, parameters, others_taken.get(each), others_answers.get(each))
-        paths.setdefault(PREFIX + each.path, {})[each.method.lower()] = found
+        paths.setdefault(PREFIX + each.path, {})[each.method.lower()] = _other(each, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Headrace", "version": VERSION, "summary": "What is asked of the control plane"},
@@ -91,6 +75,33 @@ def document(routes: Sequence[Route], others: Sequence[Described], plan: type[An
     }
 
 
+def _schemas_of(kinds: Iterable[Any]) -> tuple[Schemas, Schema]:
+    """The schema of each of these types, and the components that they refer to."""
+    used = list(dict.fromkeys(kinds))
+    found, components = _taking_twice(msgspec.json.schema_components(used, ref_template=_REFS))
+    return dict(zip(used, found, strict=True)), components
+
+
+def _operation(route: Route, body: type[Any] | None, plan: type[Any], schemas: Schemas) -> Schema:
+    answer = schemas[route.answer]
+    if route.is_change:
+        answer = {"anyOf": [answer, schemas[plan]]}
+    return {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": f"{_description(route)}\n\nFor the roles {', '.join(sorted(route.roles))}.".strip(),
+        "tags": [route.operation.__module__.rpartition(".")[2]],
+        "x-roles": sorted(route.roles),
+        "parameters": [
+            *(_parameter(route, field, schemas[field.type]) for field in _in_url(route)),
+            *_terms(route),
+        ],
+        **({} if body is None else {"requestBody": _request_body(route, schemas[body])}),
+        **({"requestBody": _ARCHIVE} if route.takes_archive else {}),
+        "responses": _responses(route, answer),
+    }
+
+
 def _taking_twice(schema: Any) -> Any:
     """The schema without `uniqueItems`: of what is a set, an item that is sent twice counts once."""
     match schema:
@@ -102,26 +113,24 @@ def _taking_twice(schema: Any) -> Any:
             return schema
 
 
-def _other(
-    described: Described,
-    parameters: list[dict[str, Any]],
-    taken: dict[str, Any] | None,
-    answer: dict[str, Any] | None,
-) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": HTTPStatus(described.status).phrase}
-    if answer is not None:
-        success["content"] = {
-            described.media_type: {"schema": _event(answer) if described.media_type == EVENT_STREAM else answer}
-        }
-    required = {"required": True, "content": {"application/json": {"schema": taken}}}
+def _other(described: Described, schemas: Schemas) -> Schema:
+    success: Schema = {"description": HTTPStatus(described.status).phrase}
+    if described.answer is not None:
+        answer = schemas[described.answer]
+        is_stream = described.media_type == EVENT_STREAM
+        success["content"] = {described.media_type: {"schema": _event(answer) if is_stream else answer}}
+    body: Schema = {}
+    if described.body is not None:
+        taken = {"application/json": {"schema": schemas[described.body]}}
+        body["requestBody"] = {"required": True, "content": taken}
     return {
         "operationId": described.name,
         "summary": described.summary,
         "description": described.description,
         "tags": [described.tag],
         **({"security": []} if described.is_public else {}),
-        "parameters": parameters,
-        **({} if taken is None else {"requestBody": required}),
+        "parameters": [_text(parameter, schemas[parameter.kind]) for parameter in described.parameters],
+        **body,
         "responses": {str(described.status): success, **_problems()},
     }
 

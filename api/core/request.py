@@ -31,14 +31,15 @@ def read_operation(
     found = _in_body(route, body, query) if route.has_body else _in_query(route, query)
     if twice := found.keys() & path.keys():
         raise Malformed(f"{min(twice)!r} is in the URL already")
-    if unfit := [name for name, value in path.items() if not value.isprintable()]:
-        raise Malformed(f"{unfit[0]!r} is one line of letters that can be seen")  # `$` lets a last newline through
     try:
         # What is in a URL is text, whatever it stands for.
         operation: Operation[Any] = msgspec.convert({**found, **path}, route.operation, strict=route.has_body)
     except msgspec.ValidationError as error:
         fault = Invalid if isinstance(error.__cause__, Invalid) else Malformed  # a rule that no schema tells
         raise fault(str(error)) from None
+    if unfit := [name for name, value in path.items() if not value.isprintable()]:
+        # No schema tells which letters are seen; and in Python's patterns `$` lets a last newline through.
+        raise Invalid(f"{unfit[0]!r} is one line of letters that can be seen")
     return operation
 
 

@@ -108,6 +108,7 @@ def test_a_change_can_be_tried(admin: Asker) -> None:
         ("POST", f"{CHANNEL}/rollout?dry_run=maybe", {"json": {"candidate": "1.1.0"}}, 400, "malformed"),
         ("POST", f"{CHANNEL}/rollout", {"json": {"candidate": "9.9.9"}}, 404, "not-found"),
         ("POST", f"{CHANNEL}/rollout", {"json": {"candidate": "1.1.0", "stages": "5,1"}}, 422, "invalid"),
+        ("DELETE", "/people/%EE%80%80%40example.com", {}, 422, "invalid"),
         ("POST", f"{CHANNEL}/rollout/pause", {}, 409, "refused"),
         ("POST", f"{CHANNEL}/rollout/pause", {"json": {"reason": "x" * 5_000_000}}, 413, "too-large"),
         ("POST", f"{CHANNEL}/rollout/pause", {"headers": {"idempotency-key": "k" * 201}}, 400, "malformed"),
