@@ -19,8 +19,6 @@ from bundles.ports import ArtifactSource, BlobMissing, BuildReader, Store
 from bundles.screen import changed
 from bundles.variants import first_known
 
-MAX_BASES = 16
-
 
 class _Pair(msgspec.Struct, frozen=True):
     """An artifact and the older one that is its dictionary."""

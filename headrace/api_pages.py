@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from api.core.access import Role
 from api.core.operation import Route
+from api.core.role import Role
 from api.endpoints.described import ALL
 from api.endpoints.openapi import openapi_json
 from api.routes import all_routes

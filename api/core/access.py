@@ -2,28 +2,16 @@
 
 import hashlib
 import re
-from enum import StrEnum
 from fnmatch import fnmatchcase
 
 import msgspec
 
+from api.core.role import Role
 from bundles.core.errors import Invalid, NotAllowed
 from bundles.core.names import Product, scope_of
 from release.core.audit import MAX_ACTOR_LENGTH
 from release.core.names import Tenant
 from release.core.scope import EVERYTHING, ForProducts
-
-
-class Role(StrEnum):
-    """What somebody is let do; an operation names those that may ask for it (docs/access.md)."""
-
-    VIEWER = "viewer"
-    PUBLISHER = "publisher"
-    RELEASER = "releaser"
-    APPROVER = "approver"
-    CUSTOMER = "customer"
-    ADMIN = "admin"
-
 
 READERS = frozenset({Role.VIEWER, Role.PUBLISHER, Role.RELEASER, Role.APPROVER, Role.ADMIN})
 """Everyone of the vendor's."""

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.core.access import PATTERN, Role
+from api.core.access import PATTERN
+from api.core.role import Role
 
 _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 _NUMBER = r"(?:0|[1-9][0-9]*)"

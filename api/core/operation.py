@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
 
-from api.core.access import Role
 from api.core.fields import ReasonField
+from api.core.role import Role
 
 PREFIX = "/api/v1"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

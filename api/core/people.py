@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from api.core.access import Caller, Grant, Role, caller_name
+from api.core.access import Caller, Grant, caller_name
 from api.core.id_token import IdToken
+from api.core.role import Role
 from bundles.core.errors import Invalid, NotAllowed
 from release.core.audit import MAX_ACTOR_LENGTH
 

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from api.core.access import Grant, Role, caller_name
+from api.core.access import Grant, caller_name
 from api.core.id_token import IdToken
 from api.core.oidc import check_issuer
+from api.core.role import Role
 from bundles.core.errors import Invalid
 from release.core.scope import ForProducts
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC
 
-from api.core.access import Role
 from api.core.page import Page, page_of
+from api.core.role import Role
 from api.operations.pins import ClearPin, ListPins, ReadPin, SetPin
 from api.perform import Call, handles
 from api.views.pin import PinAtView, PinView, view_pin, view_pin_at, view_watched

@@ -1,9 +1,10 @@
 """Those who ask, and what they were refused."""
 
-from api.core.access import ADMINS, Role
+from api.core.access import ADMINS
 from api.core.fields import CursorField, LimitField
 from api.core.operation import Method, Operation, route
 from api.core.page import Page
+from api.core.role import Role
 from api.views.caller import CallerView
 from api.views.refusal import RefusalView
 

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.core.access import ADMINS, Role
+from api.core.access import ADMINS
 from api.core.fields import CursorField, LimitField, PatternsField, PublisherField
 from api.core.operation import Change, Method, Operation, route
 from api.core.page import Page
 from api.core.publishers import Service
+from api.core.role import Role
 from api.views.publishers import PublisherView
 
 _ONE = "/publishers/{name}"

@@ -8,7 +8,7 @@ from api.core.access import PUBLISHERS
 from api.core.fields import ChannelField, ProductField, VersionField
 from api.core.operation import Method, Operation, route
 from api.views.published import PublishedView
-from bundles.deltas import MAX_BASES
+from bundles.core.limits import MAX_BASES
 from release.core.names import STABLE
 
 # They are in the URL, which with all other header fields has 32 KiB.

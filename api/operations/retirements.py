@@ -8,7 +8,7 @@ from api.core.access import ADMINS, PATTERN
 from api.core.fields import DurationField, VersionField
 from api.core.operation import Change, Method, route
 from api.views.retirement import RetirementView
-from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP
+from bundles.core.limits import DEFAULT_KEEP, MAX_KEEP
 
 _Products = Annotated[
     str, Meta(pattern=f"^{PATTERN}$", description="A product, or a pattern of them", examples=["@acme/*"])

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from api.core.access import Caller, Role
+from api.core.access import Caller
+from api.core.role import Role
 
 
 class CallerView(msgspec.Struct, frozen=True, kw_only=True):

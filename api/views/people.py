@@ -2,7 +2,8 @@
 
 import msgspec
 
-from api.core.access import Grant, Role
+from api.core.access import Grant
+from api.core.role import Role
 
 
 class PersonView(msgspec.Struct, frozen=True, kw_only=True):

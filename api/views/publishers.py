@@ -2,8 +2,8 @@
 
 import msgspec
 
-from api.core.access import Role
 from api.core.publishers import Publisher, Service
+from api.core.role import Role
 
 
 class PublisherView(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from api.core.access import Role
+from api.core.role import Role
 from api.core.token import Issued, Token, TokenId
 from api.times import format_time
 

@@ -6,10 +6,9 @@ from enum import StrEnum
 import msgspec
 
 from bundles.core.errors import Invalid, Refused
+from bundles.core.limits import DEFAULT_KEEP, MAX_KEEP
 from bundles.core.version import Version, precedence
 
-DEFAULT_KEEP = 10
-MAX_KEEP = 10_000
 DAY_SECONDS = 86_400
 DEFAULT_AGE_SECONDS = 90 * DAY_SECONDS
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from bundles.core.errors import Failed, Invalid
+from bundles.core.limits import DEFAULT_KEEP, MAX_KEEP
 from bundles.core.names import parse_product
-from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP
 from bundles.core.version import Range
 from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, SnapshotDatabase, example

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.core.access import Role
 from api.core.fields import MOST_ITEMS
+from api.core.role import Role
 from api.operations.people import ListPeople, RemovePerson, SetPerson
 from api.views.people import PersonView
 from headrace.asking import Asking, send, send_all

@@ -13,8 +13,8 @@ from api.operations.publishing import PublishBuild
 from api.publish import order_of
 from api.views.published import PublishedView, view_published
 from bundles.core.compress import Encoding
+from bundles.core.limits import MAX_BASES
 from bundles.cores import Cores
-from bundles.deltas import MAX_BASES
 from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
 from bundles.publish import Published

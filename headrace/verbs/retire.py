@@ -8,7 +8,8 @@ from rich.filesize import decimal
 
 from api.operations.retirements import RetireBuilds
 from api.views.retirement import RetirementView
-from bundles.core.retention import DEFAULT_KEEP, MAX_KEEP, Verdict
+from bundles.core.limits import DEFAULT_KEEP, MAX_KEEP
+from bundles.core.retention import Verdict
 from headrace.asking import Asking, send
 from headrace.options import (
     DEFAULT_DATA,

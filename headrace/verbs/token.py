@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.core.access import Role
 from api.core.fields import MOST_ITEMS
+from api.core.role import Role
 from api.operations.tokens import CreateToken, ListTokens, RevokeToken, RotateToken
 from api.views.token import IssuedTokenView, TokenView
 from headrace.asking import Asking, send, send_all

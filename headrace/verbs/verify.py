@@ -11,8 +11,8 @@ from rich.console import Console
 
 from bundles.attestations import Attested, Builders, verify_attestations
 from bundles.core.errors import Failed, Invalid
+from bundles.core.limits import MAX_KEEP
 from bundles.core.names import Product, parse_product
-from bundles.core.retention import MAX_KEEP
 from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version, parse_version, precedence
 from bundles.load import load_build

@@ -7,7 +7,8 @@ import pytest
 
 from api.authenticate import Credential, authenticate
 from api.chance import new_secret
-from api.core.access import ADMINS, Caller, Grant, Role
+from api.core.access import ADMINS, Caller, Grant
+from api.core.role import Role
 from api.core.session import SessionKind
 from api.core.token import DAY, Prefix, digest_of_secret
 from api.perform import Plane

@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 
 from api.adapters.oidc_provider import HttpProviders
 from api.authenticate import Credential, authenticate
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
 from api.core.publishers import Publisher, Service
+from api.core.role import Role
 from api.core.session import RULES, SessionKind
 from api.exchange import Exchange
 from api.perform import Plane

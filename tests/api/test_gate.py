@@ -8,8 +8,9 @@ import pytest
 from api.access_log import AccessLog
 from api.admission import Admission
 from api.app import create_app
-from api.core.access import ADMINS, Caller, Grant, Role
+from api.core.access import ADMINS, Caller, Grant
 from api.core.limits import Limits
+from api.core.role import Role
 from api.core.session import COOKIE, CSRF_HEADER, SessionKind, csrf_token
 from api.core.token import DAY
 from api.gate import AccessGate

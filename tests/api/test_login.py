@@ -13,9 +13,10 @@ from structlog.testing import capture_logs
 
 from api.adapters.oidc_provider import HttpProviders
 from api.authenticate import Credential, authenticate
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
 from api.core.oidc import Client
 from api.core.operation import Change, Terms
+from api.core.role import Role
 from api.core.session import SessionKind
 from api.login import COOKIE, Begun, Login, forgotten_attempt
 from api.operations.people import RemovePerson, SetPerson

@@ -12,8 +12,9 @@ import pytest
 from api.access_log import AccessLog
 from api.admission import Admission
 from api.app import create_app
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
 from api.core.limits import Limits
+from api.core.role import Role
 from api.core.session import COOKIE, CSRF_HEADER, csrf_token
 from api.gate import AccessGate
 from api.login import COOKIE as LOGIN_COOKIE

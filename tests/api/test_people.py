@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
 from api.core.id_token import IdToken
 from api.core.operation import Terms
 from api.core.people import Person, caller_of, parse_person, person_of
+from api.core.role import Role
 from api.operations.people import ListPeople, RemovePerson, SetPerson
 from api.perform import Plane, perform
 from bundles.core.errors import Invalid, NotAllowed, NotFound

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
 from api.core.operation import Operation, Terms
+from api.core.role import Role
 from api.operations.blocks import ClearBlock, ListBlocks, SetBlock
 from api.operations.channels import PromoteRollout, StartRollout
 from api.operations.pins import ClearPin, ListPins, ReadPin, SetPin

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
 from api.core.id_token import IdToken
 from api.core.operation import Terms
 from api.core.publishers import ISSUERS, Publisher, Service, check_publisher, match, pipeline_name
+from api.core.role import Role
 from api.operations.publishers import ListPublishers, RemovePublisher, SetPublisher
 from api.perform import Plane, perform
 from bundles.core.errors import Invalid, NotAllowed, NotFound

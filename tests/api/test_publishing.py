@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
 from api.core.limits import TooMany
 from api.core.operation import NO_TERMS
 from api.core.problems import TooLarge
+from api.core.role import Role
 from api.operations.builds import ReadBuild
 from api.operations.publishing import PublishBuild
 from api.perform import Plane, perform

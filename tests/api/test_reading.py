@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 import pytest
 
 from api import feed
-from api.core.access import ADMINS, Caller, Grant, Role
+from api.core.access import ADMINS, Caller, Grant
 from api.core.operation import Operation, Terms
 from api.core.page import seal_cursor
+from api.core.role import Role
 from api.operations.builds import ListBuilds, ListProducts, ReadBuild, ReadErrors, ReadProvenance
 from api.operations.changes import DiffRevisions, ListAuditRows, ListChanges, Order, VerifyAuditTrail
 from api.operations.channels import PauseRollout, PromoteRollout, ReadRollout, RollBack, StartRollout

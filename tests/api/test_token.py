@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
+from api.core.role import Role
 from api.core.session import check_csrf, csrf_token, session_cookie
 from api.core.token import (
     DAY,

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
+from api.core.role import Role
 from api.core.token import DAY, Token, TokenId, digest_of_secret, id_of, prefix_of
 from api.tokens import MAX_TOKENS, TOKENS, create_token, list_tokens, revoke_token, rotate_token
 from bundles.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused

@@ -6,9 +6,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
 from api.core.id_token import LEEWAY_SECONDS, IdToken
 from api.core.refusal import Refusal, Refusals
+from api.core.role import Role
 from api.core.session import Session, SessionKind
 from api.core.token import TokenId
 from api.ports import Access

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.core.access import Role
 from api.core.operation import PREFIX
+from api.core.role import Role
 from api.routes import all_routes
 from headrace.api_pages import pages
 

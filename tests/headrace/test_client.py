@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from stamina.instrumentation import set_on_retry_hooks
 
-from api.core.access import Role
 from api.core.limits import TooMany
 from api.core.operation import Operation, Terms
 from api.core.problems import Malformed
+from api.core.role import Role
 from api.operations.callers import WhoAmI
 from api.operations.changes import ListChanges, Order
 from api.operations.channels import AbortRollout, PauseRollout, ReadChannel, RollBack, StartRollout

@@ -20,8 +20,9 @@ import httpx
 import pytest
 from stamina.instrumentation import set_on_retry_hooks
 
-from api.core.access import ADMINS, Caller, Grant, Role
+from api.core.access import ADMINS, Caller, Grant
 from api.core.publishers import Publisher, Service
+from api.core.role import Role
 from api.operations.publishing import PublishBuild
 from api.publishers import set_publisher
 from bundles.adapters.directory import directory

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from api.core.access import Grant, Role
+from api.core.access import Grant
+from api.core.role import Role
 from headrace.late import LOCAL
 from tests.contract.conftest import free_port
 from tests.support.api import make_token

@@ -8,7 +8,8 @@ from typing import Any
 import anyio
 import httpx
 
-from api.core.access import ADMINS, Caller, Grant, Role
+from api.core.access import ADMINS, Caller, Grant
+from api.core.role import Role
 from api.core.session import SessionKind
 from api.core.token import DAY, digest_of_secret, id_of
 from api.sessions import start_session

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from api.core.access import Role
+from api.core.role import Role
 from tests.api.test_exchange import github
 from tests.contract.conftest import free_port
 from tests.support.api import make_tokens

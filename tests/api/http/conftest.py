@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.core.access import Role
+from api.core.role import Role
 from tests.support.api import Asker, make_tokens
 from tests.support.processes import ApiProcess, api
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.core.access import Grant, Role
+from api.core.access import Grant
+from api.core.role import Role
 from tests.support.api import Asker, make_token
 from tests.support.processes import ApiProcess
 

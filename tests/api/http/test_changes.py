@@ -1,6 +1,6 @@
 """Pins, blocks, tenants, the policy and retirements, asked for over HTTP."""
 
-from api.core.access import Role
+from api.core.role import Role
 from tests.support.api import Asker
 
 PIN = "/products/sdk/pins/acme/production"

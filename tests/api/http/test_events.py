@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.core.access import Grant, Role
+from api.core.access import Grant
+from api.core.role import Role
 from api.endpoints.events import MOST_STREAMS
 from tests.support.api import Asker, make_token
 from tests.support.cli import publish

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.core.access import Role
+from api.core.role import Role
 from api.routes import all_routes
 from tests.support.api import Asker, grant_of, make_session
 from tests.support.processes import ApiProcess, api

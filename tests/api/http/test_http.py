@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from api.core.access import Role
+from api.core.role import Role
 from tests.support.api import Asker
 from tests.support.processes import ApiProcess
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.core.access import Role
 from api.core.request import MAX_BODY_BYTES
+from api.core.role import Role
 from release.core.signature import sign
 from tests.api.test_leaks import SECRET, report
 from tests.support.api import PROBLEM, Asker, grant_of, make_token

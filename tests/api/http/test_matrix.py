@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.core.access import Grant, Role
+from api.core.access import Grant
 from api.core.operation import Route
+from api.core.role import Role
 from api.routes import all_routes
 from bundles.core.names import Product
 from tests.support.api import Asker, grant_of, make_named, make_token, revoke

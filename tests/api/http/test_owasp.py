@@ -14,9 +14,9 @@ import pytest
 from api.access_log import AccessLog
 from api.admission import Admission
 from api.app import create_app
-from api.core.access import Role
 from api.core.limits import Limits
 from api.core.operation import PREFIX
+from api.core.role import Role
 from api.endpoints.described import LEAKS
 from api.gate import AccessGate
 from api.perform import Plane

@@ -5,7 +5,7 @@ import zipfile
 
 import httpx
 
-from api.core.access import Role
+from api.core.role import Role
 from tests.support.api import Asker
 
 URL = "/products/sdk/builds/7.0.0"
