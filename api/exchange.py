@@ -5,7 +5,7 @@ import structlog
 
 from api.core.access import Caller
 from api.core.id_token import IdToken, check_id_token
-from api.core.publishers import Publisher, match, pipeline_name
+from api.core.publishers import TrustedPublisher, match, pipeline_name
 from api.core.session import SessionKind
 from api.perform import Plane
 from api.ports import Providers
@@ -50,7 +50,7 @@ class Exchange(msgspec.Struct, frozen=True):
         return secret
 
 
-def _check(name: str, publisher: Publisher, token: IdToken) -> None:
+def _check(name: str, publisher: TrustedPublisher, token: IdToken) -> None:
     """Raise `NotAllowed` for a token of another pipeline. What was wanted is told to the log alone."""
     mismatch = match(publisher, token)
     if mismatch is not None:

@@ -3,18 +3,20 @@
 from collections.abc import Mapping
 
 from api.core.access import Caller
-from api.core.publishers import Publisher, check_publisher
+from api.core.publishers import TrustedPublisher, check_publisher
 from bundles.core.errors import NotFound, Refused
 from release.change import Author, Begin, Control, Subject
 from release.core.audit import Entry, document_at
 from release.policies import EVERY_PRODUCT
 from release.ports import Kind
 
-PUBLISHERS = Kind("publisher", Publisher)
+PUBLISHERS = Kind("publisher", TrustedPublisher)
 MAX_PUBLISHERS = 1000
 
 
-async def set_publisher(control: Control, name: str, publisher: Publisher, caller: Caller, author: Author) -> None:
+async def set_publisher(
+    control: Control, name: str, publisher: TrustedPublisher, caller: Caller, author: Author
+) -> None:
     """Believe a publisher from now on, in the place of one of this name.
 
     Raises `Invalid` for one that believes too much or nothing, `NotAllowed` where it is let do more than the
@@ -36,14 +38,14 @@ async def set_publisher(control: Control, name: str, publisher: Publisher, calle
     await control.once(subject, author, act, lambda _: None)
 
 
-async def remove_publisher(control: Control, name: str, caller: Caller, author: Author) -> Publisher:
+async def remove_publisher(control: Control, name: str, caller: Caller, author: Author) -> TrustedPublisher:
     """Believe a publisher no more; what it was. Its sessions end by themselves, within 15 minutes.
 
     Raises `NotFound`, and `NotAllowed` where it was let do more than the caller may.
     """
     subject = Subject("publisher-remove", EVERY_PRODUCT, name)
 
-    async def act(begin: Begin) -> Publisher:
+    async def act(begin: Begin) -> TrustedPublisher:
         async with begin() as transaction:
             before = await transaction.document(PUBLISHERS, name)
             if before is None:
@@ -52,19 +54,19 @@ async def remove_publisher(control: Control, name: str, caller: Caller, author: 
             await transaction.save_document(PUBLISHERS, name, None)
         return before
 
-    def again(entry: Entry) -> Publisher:
-        return document_at(entry.before, f"documents/{PUBLISHERS.name}/{name}", Publisher)
+    def again(entry: Entry) -> TrustedPublisher:
+        return document_at(entry.before, f"documents/{PUBLISHERS.name}/{name}", TrustedPublisher)
 
     return await control.once(subject, author, act, again)
 
 
-async def list_publishers(control: Control) -> Mapping[str, Publisher]:
+async def list_publishers(control: Control) -> Mapping[str, TrustedPublisher]:
     """The publishers, by their names."""
     async with control.ledger.reading() as reading:
         return await reading.documents(PUBLISHERS)
 
 
-async def read_publisher(control: Control, name: str) -> Publisher | None:
+async def read_publisher(control: Control, name: str) -> TrustedPublisher | None:
     """The publisher of this name."""
     async with control.ledger.reading() as reading:
         return await reading.document(PUBLISHERS, name)

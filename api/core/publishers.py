@@ -42,7 +42,7 @@ A pull request, from a fork or not, and whatever else anybody can cause (`pull_r
 """
 
 
-class Publisher(ForProducts, frozen=True, kw_only=True):
+class TrustedPublisher(ForProducts, frozen=True, kw_only=True):
     """A trusted publisher: which jobs of which repository are believed, and what they are let do.
 
     `repository` is GitHub's `owner/name` or GitLab's project path, and `repository_id` and `owner_id` are the
@@ -83,7 +83,7 @@ class Mismatch(msgspec.Struct, frozen=True):
         return f"the token's claim {self.claim!r} {said}, which is not what the trusted publisher has"
 
 
-def check_publisher(publisher: Publisher) -> None:
+def check_publisher(publisher: TrustedPublisher) -> None:
     """Raise `Invalid` for a publisher that believes too much, or nothing."""
     check_issuer(publisher.issuer)
     texts = (publisher.issuer, publisher.repository, publisher.workflow, publisher.environment, *publisher.refs)
@@ -112,13 +112,13 @@ def check_publisher(publisher: Publisher) -> None:
         raise Invalid(f"a pipeline may have the roles {' and '.join(sorted(PIPELINE_ROLES))}, and no other")
 
 
-def match(publisher: Publisher, token: IdToken) -> Mismatch | None:
+def match(publisher: TrustedPublisher, token: IdToken) -> Mismatch | None:
     """What of a verified token of the publisher's issuer is not as the publisher has it; None where all is."""
     conditions = _github(publisher, token) if publisher.service is Service.GITHUB else _gitlab(publisher, token)
     return next((condition for condition in conditions if condition is not None), None)
 
 
-def pipeline_name(publisher: Publisher, token: IdToken) -> str:
+def pipeline_name(publisher: TrustedPublisher, token: IdToken) -> str:
     """The pipeline's name for the audit trail, as in `github:acme/sdk:release.yml@refs/heads/main`.
 
     That of an issuer of one's own names it, as in `github:ci.acme.com:acme/sdk:…`: else whoever runs one could
@@ -134,7 +134,7 @@ def pipeline_name(publisher: Publisher, token: IdToken) -> str:
 _REF_CLAIM = {Service.GITHUB: "ref", Service.GITLAB: "ref_path"}
 
 
-def _github(publisher: Publisher, token: IdToken) -> Iterator[Mismatch | None]:
+def _github(publisher: TrustedPublisher, token: IdToken) -> Iterator[Mismatch | None]:
     """The claims of GitHub Actions. Its names of repositories and environments have no case."""
     repository = token.text("repository")
     yield _same(token, "repository", publisher.repository, ignore_case=True)
@@ -150,7 +150,7 @@ def _github(publisher: Publisher, token: IdToken) -> Iterator[Mismatch | None]:
     yield _same(token, "environment", publisher.environment, ignore_case=True)
 
 
-def _gitlab(publisher: Publisher, token: IdToken) -> Iterator[Mismatch | None]:
+def _gitlab(publisher: TrustedPublisher, token: IdToken) -> Iterator[Mismatch | None]:
     """The claims of GitLab CI. Its paths have no case."""
     yield _same(token, "project_path", publisher.repository, ignore_case=True)
     yield _same(token, "project_id", publisher.repository_id)
@@ -172,12 +172,12 @@ def _same(token: IdToken, claim: str, wanted: str | None, *, ignore_case: bool =
     return None if is_same else Mismatch(claim, said, wanted)
 
 
-def _event(publisher: Publisher, token: IdToken, claim: str) -> Mismatch | None:
+def _event(publisher: TrustedPublisher, token: IdToken, claim: str) -> Mismatch | None:
     said, allowed = token.text(claim), EVENTS[publisher.service]
     return None if said in allowed else Mismatch(claim, said, f"one of {', '.join(sorted(allowed))}")
 
 
-def _ref(publisher: Publisher, token: IdToken) -> Mismatch | None:
+def _ref(publisher: TrustedPublisher, token: IdToken) -> Mismatch | None:
     claim = _REF_CLAIM[publisher.service]
     said = token.text(claim)
     is_allowed = said is not None and any(fnmatchcase(said, pattern) for pattern in publisher.refs)

@@ -1,7 +1,7 @@
 """Trusted publishers."""
 
 from api.core.page import Page, page_of
-from api.core.publishers import ISSUERS, Publisher
+from api.core.publishers import ISSUERS, TrustedPublisher
 from api.operations.publishers import ListPublishers, RemovePublisher, SetPublisher
 from api.perform import Call, handles
 from api.publishers import list_publishers, remove_publisher, set_publisher
@@ -11,7 +11,7 @@ from api.views.publishers import PublisherView, view_publisher
 @handles(SetPublisher)
 async def set_(call: Call, asked: SetPublisher) -> PublisherView:
     """The publisher as it is believed from now on."""
-    publisher = Publisher(
+    publisher = TrustedPublisher(
         service=asked.service,
         issuer=asked.issuer or ISSUERS[asked.service],
         repository=asked.repository,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from api.core.publishers import Publisher, Service
+from api.core.publishers import Service, TrustedPublisher
 from api.core.role import Role
 
 
@@ -22,7 +22,7 @@ class PublisherView(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...]
 
 
-def view_publisher(name: str, publisher: Publisher) -> PublisherView:
+def view_publisher(name: str, publisher: TrustedPublisher) -> PublisherView:
     """The publisher for its users."""
     return PublisherView(
         name=name,

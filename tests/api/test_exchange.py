@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from api.adapters.oidc_provider import HttpProviders
 from api.authenticate import Credential, authenticate
 from api.core.access import Caller, Grant
-from api.core.publishers import Publisher, Service
+from api.core.publishers import Service, TrustedPublisher
 from api.core.role import Role
 from api.core.session import RULES, SessionKind
 from api.exchange import Exchange
@@ -39,8 +39,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
         yield opened
 
 
-def github(host: Issuer) -> Publisher:
-    return Publisher(
+def github(host: Issuer) -> TrustedPublisher:
+    return TrustedPublisher(
         service=Service.GITHUB,
         issuer=host.url,
         repository="acme/sdk",

@@ -8,7 +8,7 @@ import pytest
 from api.core.access import Caller, Grant
 from api.core.id_token import IdToken
 from api.core.operation import Terms
-from api.core.publishers import ISSUERS, Publisher, Service, check_publisher, match, pipeline_name
+from api.core.publishers import ISSUERS, Service, TrustedPublisher, check_publisher, match, pipeline_name
 from api.core.role import Role
 from api.operations.publishers import ListPublishers, RemovePublisher, SetPublisher
 from api.perform import Plane, perform
@@ -16,7 +16,7 @@ from bundles.core.errors import Invalid, NotAllowed, NotFound
 from release.core.audit import open_row
 from tests.support.issuer import GITHUB, gitlab
 
-GITHUB_PUBLISHER = Publisher(
+GITHUB_PUBLISHER = TrustedPublisher(
     service=Service.GITHUB,
     issuer=ISSUERS[Service.GITHUB],
     repository="acme/sdk",

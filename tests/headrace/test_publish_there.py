@@ -21,7 +21,7 @@ import pytest
 from stamina.instrumentation import set_on_retry_hooks
 
 from api.core.access import ADMINS, Caller, Grant
-from api.core.publishers import Publisher, Service
+from api.core.publishers import Service, TrustedPublisher
 from api.core.role import Role
 from api.operations.publishing import PublishBuild
 from api.publishers import set_publisher
@@ -292,7 +292,7 @@ def test_a_batch_is_published_there(there: There, tmp_path: Path) -> None:
 def ci(there: There, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
     """A CI service, whose jobs of acme/sdk are believed to be the publisher `release`, for the sdk alone."""
     with issuer(tmp_path_factory.mktemp("issuer")) as opened:
-        believed = Publisher(
+        believed = TrustedPublisher(
             service=Service.GITHUB,
             issuer=opened.url,
             repository="acme/sdk",
