@@ -3,22 +3,18 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import anyio
-import msgspec
-
-from api import perform
-from api.core.access import ADMINS, Caller, Grant
-from api.core.operation import Operation, Terms
-from api.core.page import Page, items_of
 from bundles.core.errors import Invalid
-from headrace import access_wiring, remote, sources, wiring
 from headrace.options import DEFAULT_DATA, actor_or_login
-from headrace.profiles import Profile, chosen_profile, refuse_profile
 
 if TYPE_CHECKING:
+    from api.core.access import Caller
+    from api.core.operation import Operation
+    from api.core.page import Page
+    from headrace.profiles import Profile
     from release.change import Control
 
 A = TypeVar("A")
@@ -26,7 +22,8 @@ T = TypeVar("T")
 _previewing: ContextVar[bool] = ContextVar("previewing", default=False)
 
 
-class Asking(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Asking:
     """Whom a verb asks, for whom, and on which terms: what its options say, as they are written."""
 
     data: Path
@@ -50,13 +47,14 @@ def previewing() -> Iterator[None]:
 class Ask(Protocol):
     """Asks, of a control plane that is open."""
 
-    async def __call__(self, asked: Operation[A]) -> A:
+    async def __call__(self, asked: "Operation[A]") -> A:
         """What answers the operation."""
         ...
 
 
-def send(asked: Operation[A], asking: Asking) -> A:
+def send(asked: "Operation[A]", asking: Asking) -> A:
     """What answers the operation."""
+    import anyio
 
     async def run() -> A:
         async with sending(type(asked), asking) as ask:
@@ -66,54 +64,70 @@ def send(asked: Operation[A], asking: Asking) -> A:
 
 
 @asynccontextmanager
-async def sending(operation: type[Operation[Any]], asking: Asking) -> AsyncIterator[Ask]:
+async def sending(operation: "type[Operation[Any]]", asking: Asking) -> AsyncIterator[Ask]:
     """For who asks for the operation more than once: the server that a profile names, else the data folder.
 
     What only reads needs neither the key that signs, nor a right to all of the database.
     """
+    from api.core.operation import Terms
+
     terms = Terms(asking.expect_revision, asking.idempotency_key, is_preview=_previewing.get())
     if (profile := server_for(asking)) is not None:
+        from headrace import remote
+
         async with remote.asking_server(profile, terms) as ask_server:
             yield ask_server
         return
+    from api import perform
+    from headrace import sources
+
     caller = local_caller(asking.actor)
     folder = sources.FolderSources(asking.data, asking.database, asking.health_database)
     if perform.only_reads(operation):
 
-        async def read(asked: Operation[A]) -> A:
+        async def read(asked: "Operation[A]") -> A:
             return await perform.look(folder, caller, asked)
 
         yield read
         return
+    from headrace import access_wiring, wiring
+
     async with (
         wiring.control(asking.data, asking.database) as control,
         access_wiring.access_store(asking.data, asking.database) as access,
     ):
 
-        async def ask(asked: Operation[A]) -> A:
+        async def ask(asked: "Operation[A]") -> A:
             return await perform.perform(perform.Plane(control, access, folder), caller, asked, terms)
 
         yield ask
 
 
-def server_for(asking: Asking) -> Profile | None:
+def server_for(asking: Asking) -> "Profile | None":
     """The server that a profile names; None where the data folder is asked.
 
     Raises `Invalid` for an option that would be without effect there, and nobody would know.
     """
+    from headrace.profiles import chosen_profile
+
     profile = chosen_profile()
     if profile is not None:
         _refuse_local_options(asking)
     return profile
 
 
-def local_caller(actor: str | None) -> Caller:
+def local_caller(actor: str | None) -> "Caller":
     """Who has the data folder, and so may do all."""
+    from api.core.access import ADMINS, Caller, Grant
+
     return Caller(actor_or_login(actor), Grant(roles=ADMINS))
 
 
-def send_all(asked: Operation[Page[T]], asking: Asking) -> list[T]:
+def send_all(asked: "Operation[Page[T]]", asking: Asking) -> list[T]:
     """All items of a list, from this page on."""
+    import anyio
+
+    from api.core.page import items_of
 
     async def run() -> list[T]:
         async with sending(type(asked), asking) as ask:
@@ -127,6 +141,11 @@ def with_control(data: Path, database: str | None, use: "Callable[[Control], Awa
 
     Raises `Invalid` where a profile names a server: no server does it on somebody's behalf.
     """
+    import anyio
+
+    from headrace import wiring
+    from headrace.profiles import refuse_profile
+
     refuse_profile()
 
     async def run() -> T:

@@ -6,15 +6,13 @@ from typing import Annotated
 
 import typer
 
-from bundles.core.errors import Invalid
-from bundles.core.names import Product, parse_product
-from bundles.core.version import Version, parse_version
-
 Data = Annotated[
     Path,
     typer.Option("--data", envvar="HEADRACE_DATA", help="The folder of keys, builds, database and snapshots."),
 ]
 DEFAULT_DATA = Path(".headrace")
+DEFAULT_CHANNEL, DEFAULT_ENVIRONMENT = "stable", "production"
+"""As `release.core.names` has them, which help does not wait for."""
 Database = Annotated[
     str | None,
     typer.Option(
@@ -91,6 +89,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="A product, as in posthog-js.")]
 VersionText = Annotated[str, typer.Argument(metavar="VERSION", help="An exact version, as in 1.4.2.")]
 TenantId = Annotated[str, typer.Argument(metavar="TENANT", help="A customer's id.")]
+TenantsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--tenants",
+        metavar="FILE",
+        help="Known tenants, an id on each line; - is stdin. Those that the rules name are known anyway.",
+    ),
+]
 ChannelName = Annotated[str, typer.Option("--channel", help="The channel to change.")]
 EnvironmentName = Annotated[str, typer.Option("--environment", help="One of the tenant's environments.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
@@ -128,14 +134,6 @@ def actor_or_login(actor: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # no login name, as in some containers
         return "unknown"
-
-
-def parse_build(text: str) -> tuple[Product, Version]:
-    """A build from `product@version`."""
-    product, at, version = text.rpartition("@")
-    if not at or not product:
-        raise Invalid(f"{text!r} is no build: write product@version, as in posthog-js@1.4.2")
-    return parse_product(product), parse_version(version)
 
 
 def example(*lines: str) -> str:

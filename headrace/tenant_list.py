@@ -2,23 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from bundles.core.errors import Invalid
 from release.core.names import Tenant, parse_tenant
 
 _MAX_BYTES = 256 * 1024 * 1024
-
-TenantsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--tenants",
-        metavar="FILE",
-        help="Known tenants, an id on each line; - is stdin. Those that the rules name are known anyway.",
-    ),
-]
 
 
 def read_tenants(file: Path | None) -> list[Tenant]:

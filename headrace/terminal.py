@@ -4,19 +4,24 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
-import msgspec
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _WIDTH_OF_A_PIPE = 400
 
 
-def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> None:
+def show(document: object, as_json: bool, draw: "Callable[[Console], None]") -> None:
     """The verb's payload on stdout: as JSON, or as `draw` puts it for a person."""
     if as_json:
+        import msgspec
+
         encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
         _write_json(encoded)
     else:
+        from rich.console import Console
+
         # A pipe has no width to fit a table into.
         width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
         draw(Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width))
@@ -24,6 +29,8 @@ def show(document: object, as_json: bool, draw: Callable[[Console], None]) -> No
 
 def tell(document: object) -> None:
     """One of many payloads on stdout, as a line of JSON."""
+    import msgspec
+
     _write_json(msgspec.json.encode(document))
 
 
@@ -50,6 +57,8 @@ def transfer(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Callable[..., None]]:
+    from rich.console import Console
+
     console = Console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal:
         yield lambda **_: None

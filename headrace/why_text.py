@@ -1,7 +1,22 @@
-"""What would change which build a tenant gets, as lines of text."""
+"""Why a tenant gets its build and what would change that, as lines of text."""
 
 from api.views.resolution import ActView, TurnView
 from release.core.ahead import TurnKind
+from release.core.resolve import Passed
+
+_PASSED = {
+    Passed.PIN_EXPIRED: "its pin has expired",
+    Passed.PIN_BLOCKED: "its pin names a blocked build",
+    Passed.PIN_UNSATISFIABLE: "no released build is in its pin's range",
+    Passed.CANDIDATE_BLOCKED: "the candidate is blocked",
+    Passed.STABLE_BLOCKED: "the stable build is blocked",
+    Passed.HELD_BACK: "the rollout holds it back until a later stage",
+}
+
+
+def passed_line(passed: Passed) -> str:
+    """What would have given it another build, and did not, on one line."""
+    return _PASSED[passed]
 
 
 def turn_line(view: TurnView) -> str:

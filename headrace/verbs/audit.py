@@ -2,25 +2,20 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import anyio
-import msgspec
 import typer
-from rich.console import Console
 
-from api.core.fields import MOST_ITEMS
-from api.core.page import items_of
-from api.operations.callers import ListRefusals
-from api.operations.changes import ListAuditRows, VerifyAuditTrail
-from api.views.audit import AuditRowView, TrailView
-from api.views.refusal import RefusalView
 from headrace.asking import Asking, send, sending
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
-from headrace.tables import print_table
 from headrace.terminal import show
-from release.core.audit import MAX_FAULTS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.audit import AuditRowView, TrailView
+    from api.views.refusal import RefusalView
 
 app = typer.Typer(help="Who changed what, when and why.", no_args_is_help=True, add_completion=False)
 
@@ -28,13 +23,17 @@ app = typer.Typer(help="Who changed what, when and why.", no_args_is_help=True, 
 @app.command(epilog=example("headrace audit verify"))
 def verify(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """Say whether the audit trail is whole: each row as it was written, and none missing (else exit 1)."""
+    from api.operations.changes import VerifyAuditTrail
+
     verdict = send(VerifyAuditTrail(), Asking(data, database))
     show(verdict, as_json, lambda console: _draw(console, verdict))
     if verdict.faults:
         sys.exit(Exit.FAILED)
 
 
-def _draw(console: Console, verdict: TrailView) -> None:
+def _draw(console: "Console", verdict: "TrailView") -> None:
+    from release.core.audit import MAX_FAULTS
+
     for fault in verdict.faults:
         console.print(f"revision {fault.revision} {fault.what}")
     if len(verdict.faults) == MAX_FAULTS:
@@ -48,10 +47,16 @@ def _draw(console: Console, verdict: TrailView) -> None:
 @app.command(epilog=example("headrace audit export > audit.jsonl"))
 def export(data: Data = DEFAULT_DATA, database: Database = None) -> None:
     """Print every change as a line of JSON, the oldest first, with its hash and that of the one before it."""
+    import anyio
+
     anyio.run(_export, Asking(data, database))
 
 
 async def _export(asking: Asking) -> None:
+    from api.core.fields import MOST_ITEMS
+    from api.core.page import items_of
+    from api.operations.changes import ListAuditRows
+
     async with sending(ListAuditRows, asking) as ask:
         async for row in items_of(ask, ListAuditRows(limit=MOST_ITEMS)):
             sys.stdout.write(_line(row))
@@ -66,11 +71,15 @@ def refusals(
     as_json: AsJson = False,
 ) -> None:
     """List what the admin API has refused in the last 90 days, to whom and why, the newest first."""
+    from api.operations.callers import ListRefusals
+
     page = send(ListRefusals(limit=limit), Asking(data, database))
     show(page.items, as_json, lambda console: _draw_refusals(console, page.items))
 
 
-def _draw_refusals(console: Console, views: Sequence[RefusalView]) -> None:
+def _draw_refusals(console: "Console", views: "Sequence[RefusalView]") -> None:
+    from headrace.tables import print_table
+
     columns = ("minute", "caller", "address", "operation", "why", "times")
     rows = [
         (view.at, view.caller or "unknown", view.address, view.operation, view.why, str(view.count))
@@ -79,5 +88,7 @@ def _draw_refusals(console: Console, views: Sequence[RefusalView]) -> None:
     print_table(console, columns, rows, none="nothing was refused")
 
 
-def _line(row: AuditRowView) -> str:
+def _line(row: "AuditRowView") -> str:
+    import msgspec
+
     return msgspec.json.encode({**row.entry, "hash": row.hash}, order="sorted").decode() + "\n"

@@ -1,10 +1,9 @@
 """`headrace block …`."""
 
-import typer
-from rich.console import Console
+from typing import TYPE_CHECKING
 
-from api.operations.blocks import ClearBlock, ListBlocks, SetBlock
-from api.views.block import BlockedView, BlockView
+import typer
+
 from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
@@ -20,6 +19,11 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.block import BlockedView, BlockView
 
 app = typer.Typer(help="Keep a build from everyone, pinned or not.", no_args_is_help=True, add_completion=False)
 
@@ -37,6 +41,8 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Block a build: at once, nobody gets it, and its exact URLs answer 410."""
+    from api.operations.blocks import SetBlock
+
     view = send(
         SetBlock(product=product, version=version, reason=reason),
         Asking(data, database, actor, expect_revision, idempotency_key),
@@ -49,6 +55,8 @@ def list_(
     product: ProductName, data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False
 ) -> None:
     """List a product's blocked builds."""
+    from api.operations.blocks import ListBlocks
+
     views = send_all(ListBlocks(product=product), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
@@ -66,6 +74,8 @@ def clear(
     as_json: AsJson = False,
 ) -> None:
     """Take a block away."""
+    from api.operations.blocks import ClearBlock
+
     view = send(
         ClearBlock(product=product, version=version, reason=reason),
         Asking(data, database, actor, expect_revision, idempotency_key),
@@ -73,14 +83,14 @@ def clear(
     show(view, as_json, lambda console: console.print(f"{product}@{version} is not blocked any more"))
 
 
-def _draw_blocked(console: Console, view: BlockedView) -> None:
+def _draw_blocked(console: "Console", view: "BlockedView") -> None:
     state = "is blocked" if view.in_force else "is not blocked any more"
     console.print(f"{view.product}@{view.version} {state}{', by this request before' if view.repeated else ''}")
     for move in view.affected:
         console.print(f"{move.tenant} ({move.environment}) gets {move.after or 'nothing'} instead")
 
 
-def _draw(console: Console, views: list[BlockView]) -> None:
+def _draw(console: "Console", views: "list[BlockView]") -> None:
     for view in views:
         console.print(f"{view.version}  by {view.author}  {view.reason}")
     if not views:

@@ -21,7 +21,8 @@ from bundles.ports import ArtifactSource, BuildReader
 from bundles.screen import WithoutSourceMaps
 from headrace import wiring
 from headrace.asking import Asking, send
-from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example, parse_build
+from headrace.build_name import parse_build
+from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.revision_view import draw_revisions
 from headrace.tables import print_table
 from headrace.terminal import show

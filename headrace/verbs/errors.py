@@ -1,14 +1,13 @@
 """`headrace errors`."""
 
-import typer
-from rich.console import Console
+from typing import TYPE_CHECKING
 
-from api.operations.builds import ReadErrors
-from api.views.error import ErrorsView
+import typer
+
 from headrace.asking import Asking, send
-from headrace.error_text import draw_group
 from headrace.options import (
     DEFAULT_DATA,
+    DEFAULT_ENVIRONMENT,
     AsJson,
     Data,
     EnvironmentName,
@@ -18,7 +17,11 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from release.core.names import PRODUCTION
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.error import ErrorsView
 
 app = typer.Typer(add_completion=False)
 
@@ -27,12 +30,14 @@ app = typer.Typer(add_completion=False)
 def errors(
     product: ProductName,
     version: VersionText,
-    environment: EnvironmentName = PRODUCTION,
+    environment: EnvironmentName = DEFAULT_ENVIRONMENT,
     data: Data = DEFAULT_DATA,
     health_database: HealthDatabase = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a build's errors in groups, each with a stack in the sources by the source maps published with it."""
+    from api.operations.builds import ReadErrors
+
     answer = send(
         ReadErrors(product=product, version=version, environment=environment),
         Asking(data, None, health_database=health_database),
@@ -40,7 +45,9 @@ def errors(
     show(answer, as_json, lambda console: _draw(console, answer))
 
 
-def _draw(console: Console, answer: ErrorsView) -> None:
+def _draw(console: "Console", answer: "ErrorsView") -> None:
+    from headrace.error_text import draw_group
+
     count = len(answer.groups)
     found = "no errors" if not count else f"{count} {'group' if count == 1 else 'groups'} of errors"
     console.print(f"{answer.product}@{answer.version} ({answer.environment}): {found}")

@@ -1,15 +1,11 @@
 """`headrace person …`."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from api.core.fields import MOST_ITEMS
 from api.core.role import Role
-from api.operations.people import ListPeople, RemovePerson, SetPerson
-from api.views.people import PersonView
 from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
@@ -22,8 +18,12 @@ from headrace.options import (
     Reason,
     example,
 )
-from headrace.tables import print_table
 from headrace.terminal import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.people import PersonView
 
 app = typer.Typer(
     help="People and groups that log in, and what each is granted.", no_args_is_help=True, add_completion=False
@@ -60,6 +60,8 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Grant roles to a person or a group, in the place of those they had."""
+    from api.operations.people import SetPerson
+
     asked = SetPerson(
         person=person, roles=frozenset(role), products=tuple(product or ["*"]), tenant=tenant, reason=reason
     )
@@ -70,6 +72,9 @@ def set_(
 @app.command("list", epilog=example("headrace person list"))
 def list_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """List who may log in, and what each is granted."""
+    from api.core.fields import MOST_ITEMS
+    from api.operations.people import ListPeople
+
     views = send_all(ListPeople(limit=MOST_ITEMS), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
@@ -86,11 +91,15 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Let a person or a group log in no more; their sessions end."""
+    from api.operations.people import RemovePerson
+
     asked = RemovePerson(person=person, reason=reason)
     view = send(asked, Asking(data, database, actor, expect_revision, idempotency_key))
     show(view, as_json, lambda console: console.print(f"{view.person} may log in no more"))
 
 
-def _draw(console: Console, views: Sequence[PersonView]) -> None:
+def _draw(console: "Console", views: "Sequence[PersonView]") -> None:
+    from headrace.tables import print_table
+
     rows = [(view.person, " ".join(view.roles), " ".join(view.products), view.tenant) for view in views]
     print_table(console, ("person", "roles", "products", "tenant"), rows, none="nobody may log in")

@@ -1,16 +1,13 @@
 """`headrace pin …`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from api.core.fields import MANY
-from api.operations.pins import ClearPin, ListPins, SetPin
-from api.views.pin import PinView
 from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
+    DEFAULT_ENVIRONMENT,
     Actor,
     AsJson,
     Data,
@@ -23,9 +20,12 @@ from headrace.options import (
     TenantId,
     example,
 )
-from headrace.tables import print_table
 from headrace.terminal import show
-from release.core.names import PRODUCTION
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.pin import PinView
 
 app = typer.Typer(help="Hold a tenant at the build it has tested.", no_args_is_help=True, add_completion=False)
 
@@ -54,7 +54,7 @@ def set_(
             show_default=False,
         ),
     ] = None,
-    environment: EnvironmentName = PRODUCTION,
+    environment: EnvironmentName = DEFAULT_ENVIRONMENT,
     until: Annotated[
         str | None, typer.Option("--until", help="When the pin ends: a date, or a time by RFC 3339. In UTC.")
     ] = None,
@@ -68,6 +68,8 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Pin a tenant to a build, to the newest released one in a range, or opt it in to candidates."""
+    from api.operations.pins import SetPin
+
     asked = SetPin(
         product=product,
         tenant=tenant,
@@ -92,6 +94,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List a product's pins, each with what it comes to and what is to be said of it."""
+    from api.core.fields import MANY
+    from api.operations.pins import ListPins
+
     views = send_all(ListPins(product=product, warned=warned, limit=MANY), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
@@ -100,7 +105,7 @@ def list_(
 def clear(
     tenant: TenantId,
     product: ProductName,
-    environment: EnvironmentName = PRODUCTION,
+    environment: EnvironmentName = DEFAULT_ENVIRONMENT,
     as_customer: AsCustomer = False,
     reason: Reason = "",
     actor: Actor = None,
@@ -111,6 +116,8 @@ def clear(
     as_json: AsJson = False,
 ) -> None:
     """Take a tenant's pin away."""
+    from api.operations.pins import ClearPin
+
     asked = ClearPin(
         product=product, tenant=tenant, environment=environment, as_customer=as_customer, reason=reason
     )
@@ -118,7 +125,9 @@ def clear(
     show(view, as_json, lambda console: console.print(f"{tenant} has no pin on {product} any more"))
 
 
-def _draw(console: Console, views: list[PinView]) -> None:
+def _draw(console: "Console", views: "list[PinView]") -> None:
+    from headrace.tables import print_table
+
     columns = ("tenant", "environment", "pinned to", "expires", "author", "reason", "now", "warnings")
     rows = [
         (

@@ -9,9 +9,9 @@ from api.views.plan import PlanView, plan_of
 from bundles.core.errors import Invalid
 from headrace import remote
 from headrace.asking import previewing
-from headrace.options import AsJson, example
+from headrace.options import AsJson, TenantsOption, example
 from headrace.profiles import chosen_profile
-from headrace.tenant_list import TenantsOption, read_tenants
+from headrace.tenant_list import read_tenants
 from headrace.terminal import show
 from release.adapters.system_clock import SystemClock
 from release.change import Previewed

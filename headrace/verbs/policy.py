@@ -1,10 +1,9 @@
 """`headrace policy …`."""
 
-import msgspec
-import typer
-from rich.console import Console
+from typing import TYPE_CHECKING
 
-from api.operations.policy import ReadPolicy
+import typer
+
 from headrace.asking import Asking, send
 from headrace.options import (
     DEFAULT_DATA,
@@ -14,7 +13,11 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from release.core.policy import Policy
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from release.core.policy import Policy
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -27,12 +30,16 @@ def policy() -> None:
 @app.command("show", epilog=example("headrace policy show"))
 def show_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """Show the rules in force."""
+    from api.operations.policy import ReadPolicy
+
     view = send(ReadPolicy(), Asking(data, database))
     show(view, as_json, lambda console: _draw(console, view))
 
 
-def _draw(console: Console, policy: Policy) -> None:
+def _draw(console: "Console", policy: "Policy") -> None:
     """Each rule on a line, as it was written."""
+    import msgspec
+
     rules = msgspec.to_builtins(policy)
     for kind, written in rules.items():
         for rule in written:

@@ -1,13 +1,17 @@
 """`headrace provenance`."""
 
-import typer
-from rich.console import Console
+from typing import TYPE_CHECKING
 
-from api.operations.builds import ReadProvenance
-from api.views.build import ProvenanceView
+import typer
+
 from headrace.asking import Asking, send
 from headrace.options import DEFAULT_DATA, AsJson, Data, ProductName, VersionText, example
 from headrace.terminal import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.build import ProvenanceView
 
 app = typer.Typer(add_completion=False)
 
@@ -17,13 +21,15 @@ def provenance(
     product: ProductName, version: VersionText, data: Data = DEFAULT_DATA, as_json: AsJson = False
 ) -> None:
     """Say how a build was made, and who attests that. Exit code 1 where an attestation is damaged or wrong."""
+    from api.operations.builds import ReadProvenance
+
     view = send(ReadProvenance(product=product, version=version), Asking(data, None))
     show(view, as_json, lambda console: _draw(console, view))
     if not all(attested.is_well for attested in view.attestations):
         raise typer.Exit(1)
 
 
-def _draw(console: Console, view: ProvenanceView) -> None:
+def _draw(console: "Console", view: "ProvenanceView") -> None:
     recorded = view.recorded
     lines = [
         f"{view.product}@{view.version}",

@@ -1,14 +1,10 @@
 """`headrace publisher …`."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from api.core.fields import MOST_ITEMS
-from api.operations.publishers import ListPublishers, RemovePublisher
-from api.views.publishers import PublisherView
 from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
@@ -21,8 +17,12 @@ from headrace.options import (
     Reason,
     example,
 )
-from headrace.tables import print_table
 from headrace.terminal import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.publishers import PublisherView
 
 app = typer.Typer(
     help="Trusted publishers: pipelines that publish without a secret.", no_args_is_help=True, add_completion=False
@@ -32,6 +32,9 @@ app = typer.Typer(
 @app.command("list", epilog=example("headrace publisher list"))
 def list_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """List the trusted publishers; `headrace apply` sets them, as a file declares them."""
+    from api.core.fields import MOST_ITEMS
+    from api.operations.publishers import ListPublishers
+
     views = send_all(ListPublishers(limit=MOST_ITEMS), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
@@ -48,12 +51,16 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Believe a publisher no more; its sessions end within 15 minutes."""
+    from api.operations.publishers import RemovePublisher
+
     asked = RemovePublisher(name=name, reason=reason)
     view = send(asked, Asking(data, database, actor, expect_revision, idempotency_key))
     show(view, as_json, lambda console: console.print(f"{view.name} is believed no more"))
 
 
-def _draw(console: Console, views: Sequence[PublisherView]) -> None:
+def _draw(console: "Console", views: "Sequence[PublisherView]") -> None:
+    from headrace.tables import print_table
+
     columns = ("name", "service", "repository", "workflow", "environment", "refs", "products", "roles")
     rows = [
         (

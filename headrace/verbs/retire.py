@@ -1,15 +1,10 @@
 """`headrace retire`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.filesize import decimal
 
-from api.operations.retirements import RetireBuilds
-from api.views.retirement import RetirementView
 from bundles.core.limits import DEFAULT_KEEP, MAX_KEEP
-from bundles.core.retention import Verdict
 from headrace.asking import Asking, send
 from headrace.options import (
     DEFAULT_DATA,
@@ -21,8 +16,12 @@ from headrace.options import (
     Reason,
     example,
 )
-from headrace.tables import print_table
 from headrace.terminal import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.retirement import RetirementView
 
 app = typer.Typer(add_completion=False)
 
@@ -54,6 +53,8 @@ def retire(
     as_json: AsJson = False,
 ) -> None:
     """Retire old builds that nobody needs, and remove blobs that no build needs; without --apply, only show it."""
+    from api.operations.retirements import RetireBuilds
+
     asked = RetireBuilds(
         products=products,
         versions=tuple(versions or ()),
@@ -66,7 +67,12 @@ def retire(
     show(view, as_json, lambda console: _draw(console, view))
 
 
-def _draw(console: Console, view: RetirementView) -> None:
+def _draw(console: "Console", view: "RetirementView") -> None:
+    from rich.filesize import decimal
+
+    from bundles.core.retention import Verdict
+    from headrace.tables import print_table
+
     rows = [
         (f"{each.product}@{each.version}", each.published_at, each.verdict, each.reason) for each in view.builds
     ]

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from api.operations.channels import RollBack
 from headrace.asking import Asking, send
-from headrace.channel_text import draw_channel
 from headrace.options import (
+    DEFAULT_CHANNEL,
     DEFAULT_DATA,
     Actor,
     AsJson,
@@ -21,7 +20,6 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from release.core.names import STABLE
 
 app = typer.Typer(add_completion=False)
 
@@ -35,7 +33,7 @@ def rollback(
             "--to", help="The stable build to go back to. Else what everyone had before the last change."
         ),
     ] = None,
-    channel: ChannelName = STABLE,
+    channel: ChannelName = DEFAULT_CHANNEL,
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
@@ -45,6 +43,9 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Flip a channel back to an earlier stable build, in one revision and without stages."""
+    from api.operations.channels import RollBack
+    from headrace.channel_text import draw_channel
+
     view = send(
         RollBack(product=product, channel=channel, to=to, reason=reason),
         Asking(data, database, actor, expect_revision, idempotency_key),

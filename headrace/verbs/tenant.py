@@ -1,14 +1,10 @@
 """`headrace tenant …`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from api.core.fields import MANY
-from api.operations.tenants import ClearTenant, ImportTenants, ListTenants, SetTenant
-from api.views.tenant import TenantView
 from bundles.core.errors import Invalid
 from headrace.asking import Asking, send, send_all
 from headrace.options import (
@@ -24,8 +20,11 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from release.core.names import parse_tenant
-from release.core.targeting import parse_attributes
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.tenant import TenantView
 
 app = typer.Typer(
     help="What is known of tenants, for rollouts to go by.", no_args_is_help=True, add_completion=False
@@ -47,6 +46,9 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Record what is known of a tenant, in the place of what was."""
+    from api.operations.tenants import SetTenant
+    from release.core.targeting import parse_attributes
+
     view = send(
         SetTenant(tenant=tenant, attributes=parse_attributes(attributes), reason=reason),
         Asking(data, database, actor, expect_revision, idempotency_key),
@@ -68,6 +70,8 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Record what is known of many tenants, in one change."""
+    from api.operations.tenants import ImportTenants
+
     view = send(
         ImportTenants(tenants=_read(file), source=file.name, reason=reason),
         Asking(data, database, actor, expect_revision, idempotency_key),
@@ -78,6 +82,9 @@ def import_(
 @app.command("list", epilog=example("headrace tenant list"))
 def list_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """List the tenants of whom something is known."""
+    from api.core.fields import MANY
+    from api.operations.tenants import ListTenants
+
     views = send_all(ListTenants(limit=MANY), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
@@ -94,6 +101,8 @@ def clear(
     as_json: AsJson = False,
 ) -> None:
     """Forget what is known of a tenant."""
+    from api.operations.tenants import ClearTenant
+
     view = send(
         ClearTenant(tenant=tenant, reason=reason),
         Asking(data, database, actor, expect_revision, idempotency_key),
@@ -102,6 +111,9 @@ def clear(
 
 
 def _read(file: Path) -> dict[str, dict[str, str]]:
+    from release.core.names import parse_tenant
+    from release.core.targeting import parse_attributes
+
     try:
         if file.stat().st_size > _MAX_BYTES:
             raise Invalid(f"{file} has more than {_MAX_BYTES} bytes: it is no list of tenants")
@@ -121,7 +133,7 @@ def _read(file: Path) -> dict[str, dict[str, str]]:
     return known
 
 
-def _draw(console: Console, views: list[TenantView]) -> None:
+def _draw(console: "Console", views: "list[TenantView]") -> None:
     for view in views:
         known = " ".join(f"{name}={value}" for name, value in view.attributes.items())
         console.print(f"{view.tenant} {known}")

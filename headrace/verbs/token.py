@@ -1,15 +1,11 @@
 """`headrace token …`."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from api.core.fields import MOST_ITEMS
 from api.core.role import Role
-from api.operations.tokens import CreateToken, ListTokens, RevokeToken, RotateToken
-from api.views.token import IssuedTokenView, TokenView
 from headrace.asking import Asking, send, send_all
 from headrace.options import (
     DEFAULT_DATA,
@@ -22,8 +18,12 @@ from headrace.options import (
     Reason,
     example,
 )
-from headrace.tables import print_table
 from headrace.terminal import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.token import IssuedTokenView, TokenView
 
 app = typer.Typer(
     help="Tokens that pipelines and people ask the admin API with.", no_args_is_help=True, add_completion=False
@@ -61,6 +61,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print its secret, this once: it is not kept."""
+    from api.operations.tokens import CreateToken
+
     asked = CreateToken(
         name=name,
         roles=frozenset(role),
@@ -75,6 +77,9 @@ def create(
 @app.command("list", epilog=example("headrace token list"))
 def list_(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """List the tokens, with those that have ended in the last month; never a secret."""
+    from api.core.fields import MOST_ITEMS
+    from api.operations.tokens import ListTokens
+
     views = send_all(ListTokens(limit=MOST_ITEMS), Asking(data, database))
     show(views, as_json, lambda console: _draw(console, views))
 
@@ -98,6 +103,8 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make a token in the place of another and print its secret, this once; the other goes on for a while."""
+    from api.operations.tokens import RotateToken
+
     asked = RotateToken(token=token, overlap=overlap, expires=expires, reason=reason)
     _show_issued(send(asked, Asking(data, database, actor, expect_revision, idempotency_key)), as_json)
 
@@ -114,12 +121,14 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Take a token away: from now on it lets nobody in."""
+    from api.operations.tokens import RevokeToken
+
     asked = RevokeToken(token=token, reason=reason)
     view = send(asked, Asking(data, database, actor, expect_revision, idempotency_key))
     show(view, as_json, lambda console: console.print(f"the token {view.name} ({view.id}) was revoked"))
 
 
-def _show_issued(issued: IssuedTokenView, as_json: bool) -> None:
+def _show_issued(issued: "IssuedTokenView", as_json: bool) -> None:
     """The secret alone on stdout, for a pipe into a vault; what else there is to say on stderr."""
     token = issued.token
     made = f"the token {token.name} ({token.id}) is valid until {token.ends_at}"
@@ -130,7 +139,9 @@ def _show_issued(issued: IssuedTokenView, as_json: bool) -> None:
     show(issued, as_json, lambda console: console.print(issued.secret) if issued.secret else None)
 
 
-def _draw(console: Console, views: list[TokenView]) -> None:
+def _draw(console: "Console", views: "list[TokenView]") -> None:
+    from headrace.tables import print_table
+
     columns = ("name", "id", "state", "roles", "products", "tenant", "ends", "last used", "created by")
     rows = [
         (

@@ -1,13 +1,14 @@
 """`headrace why`."""
 
-import typer
-from rich.console import Console
+from typing import TYPE_CHECKING
 
-from api.operations.resolutions import ReadResolution
-from api.views.resolution import ResolutionView
+import typer
+
 from headrace.asking import Asking, send
 from headrace.options import (
+    DEFAULT_CHANNEL,
     DEFAULT_DATA,
+    DEFAULT_ENVIRONMENT,
     AsJson,
     ChannelName,
     Data,
@@ -18,28 +19,21 @@ from headrace.options import (
     example,
 )
 from headrace.terminal import show
-from headrace.why_text import act_line, turn_line
-from release.core.names import PRODUCTION, STABLE
-from release.core.resolve import Passed
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.resolution import ResolutionView
 
 app = typer.Typer(add_completion=False)
-
-_PASSED = {
-    Passed.PIN_EXPIRED: "its pin has expired",
-    Passed.PIN_BLOCKED: "its pin names a blocked build",
-    Passed.PIN_UNSATISFIABLE: "no released build is in its pin's range",
-    Passed.CANDIDATE_BLOCKED: "the candidate is blocked",
-    Passed.STABLE_BLOCKED: "the stable build is blocked",
-    Passed.HELD_BACK: "the rollout holds it back until a later stage",
-}
 
 
 @app.command(epilog=example("headrace why acme posthog-js"))
 def why(
     tenant: TenantId,
     product: ProductName,
-    environment: EnvironmentName = PRODUCTION,
-    channel: ChannelName = STABLE,
+    environment: EnvironmentName = DEFAULT_ENVIRONMENT,
+    channel: ChannelName = DEFAULT_CHANNEL,
     data: Data = DEFAULT_DATA,
     database: SnapshotDatabase = None,
     as_json: AsJson = False,
@@ -49,6 +43,8 @@ def why(
     It is read from the snapshot that origins serve by. What keeps a rollout from its next step, the control
     database says, where it is here.
     """
+    from api.operations.resolutions import ReadResolution
+
     answer = send(
         ReadResolution(product=product, tenant=tenant, environment=environment, channel=channel),
         Asking(data, database),
@@ -56,11 +52,13 @@ def why(
     show(answer, as_json, lambda console: _draw(console, answer))
 
 
-def _draw(console: Console, answer: ResolutionView) -> None:
+def _draw(console: "Console", answer: "ResolutionView") -> None:
+    from headrace.why_text import act_line, passed_line, turn_line
+
     console.print(f"{answer.tenant} ({answer.environment}) gets {answer.product}@{answer.version or 'nothing'}")
     console.print(f"because: {answer.rule} [{answer.reason}]")
     for passed in answer.passed:
-        console.print(f"passed over: {_PASSED[passed]}")
+        console.print(f"passed over: {passed_line(passed)}")
     if answer.bucket is not None:
         console.print(f"bucket: {answer.bucket:.6f}")
     for turn in answer.ahead:
