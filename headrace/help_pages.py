@@ -12,11 +12,14 @@ from typing import Any
 from typer import Context
 from typer.main import get_command
 
+from api.core.operation import route_of
+from headrace.asks import ASKS, roles_of
 from headrace.cli import VERBS, app
 from headrace.payloads import LINES, PAYLOADS, schema_of
 
 _MADE = "<!-- Made by `make docs` from the program: change the verb's options or docstring, and make it again. -->"
 _EXIT_CODES = "All verbs have the same [exit codes](../cli.md#exit-codes)."
+_TABLE = "../access.md#who-may-do-what"
 _WIDTH = 80
 
 
@@ -45,7 +48,8 @@ def _page(root: Context, verb: str) -> str:
             sections.append(f"## {context.command_path}")
         lines = (line.rstrip() for line in context.get_help().splitlines())
         sections.append("\n".join(["```text", *lines, "```"]))
-        sections += _schema_line(context.command_path.removeprefix("headrace "))
+        path = context.command_path.removeprefix("headrace ")
+        sections += [*_schema_line(path), *_roles_line(path)]
     return "\n\n".join([_MADE, *sections, _EXIT_CODES]) + "\n"
 
 
@@ -57,6 +61,14 @@ def _schema_line(verb: str) -> list[str]:
         if verb in LINES
         else []
     )
+
+
+def _roles_line(verb: str) -> list[str]:
+    if verb not in ASKS:
+        return []
+    names = ", ".join(f"`{route_of(operation).name}`" for operation in ASKS[verb])
+    roles = ", ".join(f"`{role}`" for role in roles_of(verb))
+    return [f"On a server it is for {roles}: it asks for {names} ([who may do what]({_TABLE}))."]
 
 
 def _contexts(context: Context) -> Iterator[Context]:

@@ -4,8 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from headrace.cli import VERBS
+from headrace.late import load_verb
 
 HEADRACE = Path(sys.executable).with_name("headrace")
 TIMEOUT_SECONDS = 60
@@ -14,6 +18,13 @@ TIMEOUT_SECONDS = 60
 def environment(data: Path) -> dict[str, str]:
     """The environment that the command runs in: its data folder, and no terminal's colours."""
     return {**os.environ, "HEADRACE_DATA": str(data), "HEADRACE_ACTOR": "sam", "NO_COLOR": "1"}
+
+
+def leaves() -> Iterator[str]:
+    """Every verb that can be run, as in `rollout start`."""
+    for verb in VERBS:
+        below = getattr(load_verb(verb), "commands", {})
+        yield from [f"{verb} {each}" for each in below] or [verb]
 
 
 def run(data: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
