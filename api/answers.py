@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.core.limits import TooMany
+from api.core.limits import Busy, TooMany
 from api.core.problems import CONTENT_TYPE, NoSuchMethod, kind_of, problem_of
 from bundles.core.errors import HeadraceError, NotAuthenticated
 
@@ -45,7 +45,7 @@ def problem_response(fault: HeadraceError, request_id: str) -> Response:
     match fault:
         case NotAuthenticated():
             headers["www-authenticate"] = 'Bearer realm="headrace"'
-        case TooMany():
+        case TooMany() | Busy():
             headers["retry-after"] = str(fault.retry_after)
         case NoSuchMethod():
             headers["allow"] = ", ".join(fault.allowed)

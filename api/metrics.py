@@ -10,6 +10,11 @@ requests = Counter(
     ["operation", "status"],
     registry=REGISTRY,
 )
+refused_connections = Counter(
+    "headrace_api_connections_refused_total",
+    "Connections for which there was no room, at all or of their address.",
+    registry=REGISTRY,
+)
 seconds = Histogram(
     "headrace_api_seconds",
     "How long the answers took, by operation.",

@@ -11,7 +11,9 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.connection import BoundedConnection
+from api.connection import bounded_class
+from api.core.proxies import parse_proxies
+from api.room import Room
 from serving.listening import address
 from serving.quiet import QuietServer, stopping
 
@@ -26,6 +28,7 @@ async def serve(
     listeners: tuple[socket.socket, socket.socket],
     tls: ssl.SSLContext | None,
     most_connections: int,
+    share: int,
     proxies: Sequence[str],
     beside: Callable[[], Awaitable[Any]],
     ending: asyncio.Event,
@@ -34,9 +37,14 @@ async def serve(
 
     What is `beside` runs as long, and is cancelled then. `ending` is set before answers that have begun are waited
     for: those that have no end by themselves end then. With `tls` the API speaks HTTPS; the probes
-    never do. The API believes these proxies whom they speak for.
+    never do. The API believes these proxies whom they speak for. An address has at most `share` of the
+    connections, unless it is such a proxy's.
     """
-    servers = [_server(api, most_connections, ending, proxies), _server(probes, most_connections, ending)]
+    known = parse_proxies(proxies)
+    servers = [
+        _Server(api, Room(most_connections, share, known), ending, proxies=proxies),
+        _Server(probes, Room(most_connections, share), ending),
+    ]
     config: uvicorn.Config = servers[0].config
     config.load()
     config.ssl = tls  # made already, so that a wrong file is told before anything listens
@@ -53,20 +61,10 @@ async def serve(
 
 
 class _Server(QuietServer):
-    def __init__(self, app: ASGIApp, ending: asyncio.Event, **options: Any) -> None:
-        super().__init__(app, BoundedConnection, **options)
+    def __init__(self, app: ASGIApp, room: Room, ending: asyncio.Event, **options: Any) -> None:
+        super().__init__(app, bounded_class(room), timeout_keep_alive=IDLE_SECONDS, **options)
         self._ending = ending
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._ending.set()
         await super().shutdown(sockets)
-
-
-def _server(app: ASGIApp, most_connections: int, ending: asyncio.Event, proxies: Sequence[str] = ()) -> _Server:
-    return _Server(
-        app,
-        ending,
-        proxies=proxies,
-        limit_concurrency=most_connections,
-        timeout_keep_alive=IDLE_SECONDS,
-    )

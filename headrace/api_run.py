@@ -34,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True):
     health_database: str | None
     limits: Limits
     most_connections: int
+    share: int
+    """The most connections of one address, unless it is a trusted proxy's."""
     trusted_proxies: tuple[str, ...]
     public_url: str | None
     login: LoginFile | None
@@ -63,6 +65,7 @@ async def run_api(
             listeners=listeners,
             tls=tls,
             most_connections=settings.most_connections,
+            share=settings.share,
             proxies=settings.trusted_proxies,
             beside=log.run,
             ending=ending,

@@ -19,6 +19,14 @@ class TooMany(HeadraceError):
         self.retry_after = retry_after
 
 
+class Busy(HeadraceError):
+    """There is no room for who asks. `retry_after` is in how many whole seconds there may be some."""
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Limits(msgspec.Struct, frozen=True):
     """What an operator may set, each for a minute and for one process."""
 

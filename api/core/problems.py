@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from api.core.limits import TooMany
+from api.core.limits import Busy, TooMany
 from bundles.core.errors import (
     Conflict,
     Failed,
@@ -77,6 +77,7 @@ KINDS = (
     Kind(Conflict, "conflict", HTTPStatus.CONFLICT, "Somebody else has changed something first"),
     Kind(Invalid, "invalid", HTTPStatus.UNPROCESSABLE_ENTITY, "What is asked for makes no sense"),
     Kind(Failed, "failed", HTTPStatus.SERVICE_UNAVAILABLE, "The surroundings of the control plane do not work"),
+    Kind(Busy, "busy", HTTPStatus.SERVICE_UNAVAILABLE, "There is no room now"),
     Kind(HeadraceError, "fault", HTTPStatus.INTERNAL_SERVER_ERROR, "A fault of the control plane's own"),
 )
 """The finest first."""

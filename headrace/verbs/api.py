@@ -53,6 +53,14 @@ def api(
         typer.Option("--strangers", min=1, help="The most requests a minute of one address without a credential."),
     ] = 30,
     connections: Annotated[int, typer.Option("--connections", min=1, help="The most at a time.")] = 1024,
+    connections_each: Annotated[
+        int | None,
+        typer.Option(
+            "--connections-each",
+            min=1,
+            help="The most of one address, unless it is a trusted proxy's. Else half of --connections.",
+        ),
+    ] = None,
     public_url: Annotated[
         str | None,
         typer.Option(
@@ -90,6 +98,7 @@ def api(
     import uvloop
 
     from api.core.limits import Limits
+    from api.core.proxies import parse_proxies
     from headrace import wiring
     from headrace.access_wiring import leak_reporters
     from headrace.api_run import Settings, run_api
@@ -103,6 +112,7 @@ def api(
     if login is not None and public_url is None:
         raise Invalid("people come back from their provider to the --public-url: name it beside --login")
     wiring.check_database(database)
+    parse_proxies(trusted_proxy or ())
     reporters = leak_reporters(leaks_secret, leaks_keys)
     listeners = listen(host, port), listen(host, probe_port)
     scheme = "http" if tls is None else "https"
@@ -114,6 +124,7 @@ def api(
         health_database=health_database,
         limits=Limits(reads=reads, changes=changes, strangers=strangers),
         most_connections=connections,
+        share=connections_each or max(1, connections // 2),
         trusted_proxies=tuple(trusted_proxy or ()),
         public_url=None if public_url is None else parse_public_url(public_url),
         login=None if login is None else read_login_file(login),

@@ -11,9 +11,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from api import connection
-from api.connection import BoundedConnection
+from api.connection import bounded_class
 from api.core.problems import Malformed
 from api.endpoints import endpoint
+from api.room import Room
 from serving.listening import listen
 from serving.quiet import QuietServer
 
@@ -53,7 +54,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 @asynccontextmanager
 async def connected(listener: socket.socket) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A client of the server."""
-    server = QuietServer(app, BoundedConnection, timeout_keep_alive=1000)
+    server = QuietServer(app, bounded_class(Room(10, 10)), timeout_keep_alive=1000)
     running = asyncio.create_task(server.serve(sockets=[listener.dup()]))
     reader, writer = await asyncio.open_connection(*listener.getsockname(), limit=1000)
     try:
