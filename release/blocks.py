@@ -69,10 +69,12 @@ def _moves(before: RoutingTable, after: RoutingTable, product: Product, now: int
     return moves(before, after, product, STABLE, known_askers(before, product, ()), now)
 
 
-async def list_blocks(control: Control, product: Product) -> Mapping[Version, Block]:
-    """The product's blocked builds. Raises `Invalid` for an unknown product."""
-    async with control.ledger.transaction() as transaction:
-        blocks = await transaction.blocks(product)
-    if not blocks and not await control.builds.versions(product):
+async def list_blocks(
+    control: Control, product: Product, *, after: str = "", limit: int | None = None
+) -> Mapping[Version, Block]:
+    """The product's blocked builds, or so many that come after one. Raises `Invalid` for an unknown product."""
+    async with control.ledger.reading() as reading:
+        blocks = await reading.blocks(product, after=after, limit=limit)
+    if not blocks and not after and not await control.builds.versions(product):
         raise await control.unknown_product(product)
     return blocks

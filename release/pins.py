@@ -23,7 +23,7 @@ from release.core.pins import (
 )
 from release.core.routing import Pin, PinKey, ProductRoutes
 from release.policies import policy_in_force
-from release.ports import Transaction
+from release.ports import Reading, Transaction
 
 
 class WatchedPin(msgspec.Struct, frozen=True):
@@ -123,14 +123,19 @@ async def read_pin(control: Control, product: Product, key: PinKey) -> PinAt:
     return PinAt(_watched(rule, routes, pin, published_at, control.clock.now()), revision)
 
 
-async def list_pins(control: Control, product: Product) -> Mapping[str, WatchedPin]:
-    """The product's pins by `tenant~environment`. Raises `Invalid` for an unknown product."""
-    async with control.ledger.transaction() as transaction:
-        pins = await transaction.pins(product)
-        routes = await _routes_but_pins(transaction, product)
-        rule = (await policy_in_force(transaction)).pin_rule(product)
+async def list_pins(
+    control: Control, product: Product, *, after: PinKey | None = None, limit: int | None = None
+) -> Mapping[str, WatchedPin]:
+    """The product's pins by `tenant~environment`, or so many that come after one; in order.
+
+    Raises `Invalid` for an unknown product.
+    """
+    async with control.ledger.reading() as reading:
+        pins = await reading.pins(product, after=after, limit=limit)
+        routes = await _routes_but_pins(reading, product)
+        rule = (await policy_in_force(reading)).pin_rule(product)
     published_at = await control.builds.published_at(product)
-    if not pins and not published_at:
+    if not pins and after is None and not published_at:
         raise await control.unknown_product(product)
     now = control.clock.now()
     return {key: _watched(rule, routes, pin, published_at, now) for key, pin in pins.items()}
@@ -161,9 +166,9 @@ def _watched(
     return WatchedPin(pin, None if build is None else build.version, told)
 
 
-async def _routes_but_pins(transaction: Transaction, product: Product) -> ProductRoutes:
+async def _routes_but_pins(reading: Reading, product: Product) -> ProductRoutes:
     """What pins are checked against; to read all other tenants' pins would take long."""
-    return ProductRoutes(channels=await transaction.channels(product), blocks=await transaction.blocks(product))
+    return ProductRoutes(channels=await reading.channels(product), blocks=await reading.blocks(product))
 
 
 async def _require_satisfiable(

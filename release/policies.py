@@ -6,7 +6,7 @@ from release.change import Author, Begin, Control, Subject
 from release.core.freeze import CalendarEnd, calendars_ending, frozen_at
 from release.core.names import Channel
 from release.core.policy import Policy
-from release.ports import Kind, Transaction
+from release.ports import Kind, Reading
 from release.zones import zone_of
 
 POLICIES = Kind("policy", Policy)
@@ -39,13 +39,13 @@ async def apply_policy(control: Control, policy: Policy, author: Author) -> None
 
 async def read_policy(control: Control) -> Policy:
     """The policy in force; an empty one before the first."""
-    async with control.ledger.transaction() as transaction:
-        return await policy_in_force(transaction)
+    async with control.ledger.reading() as reading:
+        return await policy_in_force(reading)
 
 
-async def policy_in_force(transaction: Transaction) -> Policy:
-    """The same, within a change."""
-    return await transaction.document(POLICIES, IN_FORCE) or Policy()
+async def policy_in_force(reading: Reading) -> Policy:
+    """The same, within a look or a change."""
+    return await reading.document(POLICIES, IN_FORCE) or Policy()
 
 
 async def calendars_to_renew(control: Control) -> list[CalendarEnd]:

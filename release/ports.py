@@ -95,12 +95,51 @@ class Reading(Protocol):
         """A document by its name."""
         ...
 
-    async def documents(self, kind: Kind[T]) -> Mapping[str, T]:
-        """All documents of a kind, by their names."""
+    async def documents(self, kind: Kind[T], *, after: str = "", limit: int | None = None) -> Mapping[str, T]:
+        """All documents of a kind, by their names, or so many of them that come after a name.
+
+        In the order that Python has for the names, as each part of a list is.
+        """
         ...
 
-    def trail(self, product: Product | None = None, *, after: int = 0) -> AsyncGenerator[Row, None]:
-        """The audit trail after a revision, or a product's part of it, the oldest row first."""
+    async def channels(self, product: Product) -> Mapping[Channel, ChannelState]:
+        """All the product's channels."""
+        ...
+
+    async def pins(
+        self, product: Product, *, after: PinKey | None = None, limit: int | None = None
+    ) -> Mapping[str, Pin]:
+        """The product's pins, by `tenant~environment`, or so many that come after one.
+
+        In the order of tenants, and of one tenant's environments.
+        """
+        ...
+
+    async def blocks(
+        self, product: Product, *, after: str = "", limit: int | None = None
+    ) -> Mapping[Version, Block]:
+        """The product's blocked builds, or so many of them that come after a version; by their text."""
+        ...
+
+    def trail(
+        self,
+        product: Product | None = None,
+        channel: Channel | None = None,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> AsyncGenerator[Row, None]:
+        """The audit trail after a revision and before another one, the oldest row first or the newest.
+
+        Of a product, or of one channel of it, the rows that changed it alone. So many of them are read at the cost
+        of these, however long the trail is.
+        """
+        ...
+
+    def changed_channels(self) -> AsyncGenerator[tuple[int, Product, Channel], None]:
+        """By which channels the trail's rows are found, each with the row's revision; in the revisions' order."""
         ...
 
     def records(self) -> AsyncGenerator[Record, None]:
@@ -123,16 +162,8 @@ class Transaction(Reading, Protocol):
         """A tenant's pin."""
         ...
 
-    async def pins(self, product: Product) -> Mapping[str, Pin]:
-        """The product's pins, by `tenant~environment`."""
-        ...
-
     async def save_pin(self, product: Product, key: PinKey, pin: Pin | None) -> None:
         """Write a tenant's pin; None takes it away."""
-        ...
-
-    async def blocks(self, product: Product) -> Mapping[Version, Block]:
-        """The product's blocked builds."""
         ...
 
     async def save_block(self, product: Product, version: Version, block: Block | None) -> None:
@@ -145,10 +176,6 @@ class Transaction(Reading, Protocol):
 
     async def add_retired(self, product: Product, versions: Collection[Version]) -> None:
         """Retire builds, at least one and none of them retired already, for ever."""
-        ...
-
-    async def channels(self, product: Product) -> Mapping[Channel, ChannelState]:
-        """All the product's channels."""
         ...
 
     async def save_document(self, kind: Kind[T], name: str, document: T | None) -> None:

@@ -52,17 +52,17 @@ async def clear_attributes(control: Control, tenant: Tenant, author: Author) -> 
 
 async def read_attributes(control: Control, tenant: Tenant) -> Attributes:
     """What is known of a tenant. Raises `NotFound` where nothing is."""
-    async with control.ledger.transaction() as transaction:
-        known = await transaction.document(TENANTS, tenant)
+    async with control.ledger.reading() as reading:
+        known = await reading.document(TENANTS, tenant)
     if known is None:
         raise _nothing_known(tenant)
     return known
 
 
-async def list_attributes(control: Control) -> Mapping[str, Attributes]:
-    """What is known, by tenant."""
-    async with control.ledger.transaction() as transaction:
-        return await transaction.documents(TENANTS)
+async def list_attributes(control: Control, after: str, limit: int) -> Mapping[str, Attributes]:
+    """What is known of so many tenants that come after this one, in order."""
+    async with control.ledger.reading() as reading:
+        return await reading.documents(TENANTS, after=after, limit=limit)
 
 
 def _nothing_known(tenant: Tenant) -> NotFound:

@@ -1,7 +1,6 @@
 """The audit trail: whether it is whole, and what it says."""
 
-from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import msgspec
@@ -43,9 +42,11 @@ async def verify_trail(ledger: Ledger, snapshots: SnapshotStore, trusted: Truste
 async def check_trail(reading: Reading, anchors: dict[int, str]) -> tuple[Fault, ...]:
     """The faults of the trail, of which `anchors` has hashes by revision that are vouched for."""
     check, table = TrailCheck(anchors), await reading.table()
-    async with aclosing(reading.trail()) as rows:
+    async with aclosing(reading.trail()) as rows, aclosing(reading.changed_channels()) as channels:
+        found_by = _FoundBy(channels)
         async for row in rows:
             check.add(row)
+            check.look_up(row, await found_by.channels_of(row))
     check.finish(table.revision, table.audit_head)
     return tuple(check.faults)
 
@@ -58,60 +59,48 @@ class Sought(msgspec.Struct, frozen=True):
     after: int = 0
     before: int | None = None
 
-    def includes(self, entry: Entry) -> bool:
-        """By what was written; for older changes, of which that was not kept, by what they were about."""
-        if self.product is not None and entry.product != self.product:
-            return False
-        if self.channel is None:
-            return True
-        place = f"channels/{self.product}/{self.channel}"
-        return entry.subject == self.channel if entry.after is None else place in entry.after
 
+async def read_rows(ledger: Ledger, sought: Sought, limit: int, *, newest_first: bool) -> list[Row]:
+    """So many rows of the changes that are sought, from the newest on or from the oldest.
 
-async def read_newest(
-    ledger: Ledger, sought: Sought, is_wanted: Callable[[Entry], bool], limit: int
-) -> list[tuple[Row, Entry]]:
-    """So many of the newest changes that are wanted, the newest first. Raises as `read_oldest`."""
-    found = deque[tuple[Row, Entry]](maxlen=limit)
-    async with aclosing(_changes(ledger, sought)) as changes:
-        async for row, entry in changes:
-            if is_wanted(entry):
-                found.append((row, entry))
-    return list(reversed(found))
-
-
-async def read_oldest(
-    ledger: Ledger, sought: Sought, is_wanted: Callable[[Entry], bool], limit: int
-) -> list[tuple[Row, Entry]]:
-    """So many of the oldest changes that are wanted, the oldest first.
-
-    Raises `Conflict` where the control database is not at the revision after which they are sought, and `Failed`
-    for a damaged row.
+    Raises `Conflict` where the control database is not at the revision after which they are sought.
     """
-    found = list[tuple[Row, Entry]]()
-    async with aclosing(_changes(ledger, sought)) as changes:
-        async for row, entry in changes:
-            if is_wanted(entry):
-                found.append((row, entry))
-            if len(found) == limit:
-                break
-    return found
-
-
-async def _changes(ledger: Ledger, sought: Sought) -> AsyncGenerator[tuple[Row, Entry], None]:
     async with ledger.reading() as reading:
         _refuse_ahead(await reading.revision(), sought.after)
-        async with aclosing(reading.trail(sought.product, after=sought.after)) as rows:
-            async for row in rows:
-                if sought.before is not None and row.revision >= sought.before:
-                    return
-                yield row, opened(row)
+        found = reading.trail(
+            sought.product,
+            sought.channel,
+            after=sought.after,
+            before=sought.before,
+            newest_first=newest_first,
+            limit=limit,
+        )
+        async with aclosing(found) as rows:
+            return [row async for row in rows]
 
 
 async def read_history(ledger: Ledger, product: Product, channel: Channel | None, limit: int) -> list[Entry]:
     """The newest changes of a product, or of one channel of it; the oldest of them first."""
-    sought = Sought(product, channel)
-    return [entry for _, entry in reversed(await read_newest(ledger, sought, sought.includes, limit))]
+    rows = await read_rows(ledger, Sought(product, channel), limit, newest_first=True)
+    return [opened(row) for row in reversed(rows)]
+
+
+class _FoundBy:
+    """By which channels rows are found, for who reads the trail beside it from the first row on."""
+
+    def __init__(self, channels: AsyncIterator[tuple[int, Product, Channel]]) -> None:
+        self._channels = channels
+        self._next: tuple[int, Product, Channel] | None = (0, Product(""), Channel(""))
+
+    async def channels_of(self, row: Row) -> frozenset[str]:
+        """The channels of its product that this row is found by."""
+        found = set[str]()
+        while self._next is not None and self._next[0] <= row.revision:
+            revision, product, channel = self._next
+            if revision == row.revision:
+                found.add(channel if product == row.product else f"{product}/{channel}")
+            self._next = await anext(self._channels, None)
+        return frozenset(found)
 
 
 class TrailReader:
@@ -156,13 +145,8 @@ def opened(row: Row) -> Entry:
 
 
 async def _first_rows(reading: Reading, after: int) -> list[Row]:
-    found: list[Row] = []
-    async with aclosing(reading.trail(after=after)) as rows:
-        async for row in rows:
-            found.append(row)
-            if len(found) == MOST_AT_ONCE:
-                break
-    return found
+    async with aclosing(reading.trail(after=after, limit=MOST_AT_ONCE)) as rows:
+        return [row async for row in rows]
 
 
 def _refuse_ahead(newest: int, revision: int) -> None:

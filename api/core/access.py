@@ -58,6 +58,11 @@ class Grant(ForProducts, frozen=True, kw_only=True):
         )
         return has_roles and has_products and self.tenant in (None, other.tenant)
 
+    @property
+    def is_for_all_products(self) -> bool:
+        """True of one that is for whatever product there may be."""
+        return all(self.is_for_product(Product(each)) for each in EVERYTHING)
+
     def is_of_another(self, product: Product) -> bool:
         """True of a customer's grant for a product that is another tenant's own, and that it does not name."""
         scope = scope_of(product)
@@ -100,7 +105,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     def require_all_products(self, what: str) -> None:
         """Raise `NotAllowed` where the caller's grant is for some products alone, of what is of all of them."""
-        if not all(self.grant.is_for_product(Product(each)) for each in EVERYTHING):
+        if not self.grant.is_for_all_products:
             raise NotAllowed(f"{self.name} has a right to some products: {what} is of all of them")
 
     def require_scope(self, product: str | None, tenant: str | None) -> None:

@@ -9,6 +9,9 @@ import msgspec
 from api.core.operation import Operation
 from bundles.core.errors import Invalid
 
+MOST_LOOKED_AT = 1_000
+"""So many items are looked at for a page of those that are wanted among them, or as many as the page may have."""
+
 T = TypeVar("T")
 V = TypeVar("V")
 K = TypeVar("K")
@@ -47,6 +50,18 @@ def page_of(items: Sequence[T], key: Callable[[T], str], cursor: str, limit: int
     after = open_cursor(cursor, str)
     rest = [item for item in sorted(items, key=key) if after is None or key(item) > after]
     return first_page(rest, key, limit)
+
+
+def sifted_page(
+    items: Sequence[T], key: Callable[[T], str], is_wanted: Callable[[T], bool], looked_at: int, limit: int
+) -> Page[T]:
+    """The page of those that are wanted of so many that were looked at, in the order that they have: one of them
+    beyond that says that there is another page. Where few are wanted, it is a short one, or an empty one.
+    """
+    wanted = [item for item in items[:looked_at] if is_wanted(item)]
+    if len(wanted) > limit or len(items) <= looked_at:
+        return first_page(wanted, key, limit)
+    return Page(tuple(wanted), seal_cursor(key(items[looked_at - 1])))
 
 
 def first_page(items: Sequence[T], key: Callable[[T], str], limit: int) -> Page[T]:

@@ -1,6 +1,6 @@
 """Blocks."""
 
-from api.core.page import Page, page_of
+from api.core.page import Page, first_page, open_cursor
 from api.operations.blocks import ClearBlock, ListBlocks, SetBlock
 from api.perform import Call, handles
 from api.views.block import BlockedView, BlockView, view_block, view_blocked
@@ -29,7 +29,7 @@ async def clear(call: Call, asked: ClearBlock) -> BlockView:
 @handles(ListBlocks)
 async def list_(call: Call, asked: ListBlocks) -> Page[BlockView]:
     """A page of the product's blocked builds."""
-    product = parse_product(asked.product)
-    blocks = await list_blocks(call.control, product)
-    page = page_of(list(blocks.items()), lambda item: item[0], asked.cursor, asked.limit)
+    product, after = parse_product(asked.product), open_cursor(asked.cursor, parse_version) or ""
+    blocks = await list_blocks(call.control, product, after=after, limit=asked.limit + 1)
+    page = first_page(list(blocks.items()), lambda item: item[0], asked.limit)
     return page.each(lambda item: view_block(product, *item))

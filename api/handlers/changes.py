@@ -5,35 +5,35 @@ from contextlib import aclosing
 import msgspec
 
 from api.core.fields import MAX_REVISION
-from api.core.page import Page, first_page, open_cursor, seal_cursor
+from api.core.page import MOST_LOOKED_AT, Page, open_cursor, seal_cursor, sifted_page
 from api.operations.changes import DiffRevisions, ListAuditRows, ListChanges, Order, VerifyAuditTrail
 from api.perform import Look, reads
 from api.views.audit import AuditRowView, TrailView
 from api.views.change import HistoryView, view_history
 from bundles.core.errors import Failed, Invalid
 from bundles.core.names import Product, parse_product
-from release.core.audit import Entry, Row
+from release.core.audit import Row
 from release.core.names import parse_channel
 from release.core.revisions import RevisionDiff
 from release.core.shards import part_at
 from release.revisions import diff_revisions
-from release.trail import Sought, read_newest, read_oldest, verify_trail
+from release.trail import Sought, opened, read_rows, verify_trail
 
 
 @reads(ListChanges)
 async def list_changes(look: Look, asked: ListChanges) -> Page[HistoryView]:
-    """So many of them, and one more to know whether there are more."""
-    grant = look.caller.grant
-    sought = _sought(asked)
-
-    def is_wanted(entry: Entry) -> bool:
-        return sought.includes(entry) and grant.is_for_product(Product(entry.product))
-
-    read = read_newest if asked.order is Order.NEWEST else read_oldest
+    """So many of them, and one more to know whether there are more. Raises `Failed` for a damaged row."""
+    grant, sought = look.caller.grant, _sought(asked)
+    is_sifted = sought.product is None and not grant.is_for_all_products
+    looked_at = max(asked.limit, MOST_LOOKED_AT) if is_sifted else asked.limit
     async with look.sources.ledger() as ledger:
-        found = await read(ledger, sought, is_wanted, asked.limit + 1)
-    page = first_page(found, lambda item: str(item[0].revision), asked.limit)
-    return page.each(lambda item: view_history(*item))
+        rows = await read_rows(ledger, sought, looked_at + 1, newest_first=asked.order is Order.NEWEST)
+
+    def is_theirs(row: Row) -> bool:
+        return grant.is_for_product(Product(row.product))
+
+    page = sifted_page(rows, lambda row: str(row.revision), is_theirs, looked_at, asked.limit)
+    return page.each(lambda row: view_history(row, opened(row)))
 
 
 @reads(DiffRevisions)
@@ -54,12 +54,10 @@ async def list_rows(look: Look, asked: ListAuditRows) -> Page[AuditRowView]:
     async with (
         look.sources.ledger() as ledger,
         ledger.reading() as reading,
-        aclosing(reading.trail(after=after)) as trail,
+        aclosing(reading.trail(after=after, limit=asked.limit + 1)) as trail,
     ):
         async for row in trail:
             rows.append(row)
-            if len(rows) > asked.limit:
-                break
     views = list[AuditRowView]()
     for row in rows[: asked.limit]:
         view = _view_row(row)

@@ -2,7 +2,7 @@
 
 from datetime import UTC
 
-from api.core.page import Page, page_of
+from api.core.page import MOST_LOOKED_AT, Page, open_cursor, sifted_page
 from api.core.role import Role
 from api.operations.pins import ClearPin, ListPins, ReadPin, SetPin
 from api.perform import Call, handles
@@ -12,7 +12,7 @@ from bundles.core.version import Range
 from release.core.freeze import parse_time
 from release.core.names import parse_environment, parse_tenant
 from release.core.routing import CANDIDATES, Pin, PinKey, parse_pin_key
-from release.pins import clear_pin, list_pins, read_pin, set_pin
+from release.pins import WatchedPin, clear_pin, list_pins, read_pin, set_pin
 
 
 @handles(SetPin)
@@ -48,10 +48,14 @@ async def clear(call: Call, asked: ClearPin) -> PinView:
 @handles(ListPins)
 async def list_(call: Call, asked: ListPins) -> Page[PinView]:
     """A page of the product's pins."""
-    product = parse_product(asked.product)
-    pins = await list_pins(call.control, product)
-    wanted = [item for item in pins.items() if item[1].warnings or not asked.warned]
-    page = page_of(wanted, lambda item: item[0], asked.cursor, asked.limit)
+    product, after = parse_product(asked.product), open_cursor(asked.cursor, parse_pin_key)
+    looked_at = max(asked.limit, MOST_LOOKED_AT) if asked.warned else asked.limit
+    pins = await list_pins(call.control, product, after=after, limit=looked_at + 1)
+
+    def is_wanted(item: tuple[str, WatchedPin]) -> bool:
+        return bool(item[1].warnings) or not asked.warned
+
+    page = sifted_page(list(pins.items()), lambda item: item[0], is_wanted, looked_at, asked.limit)
     return page.each(lambda item: view_watched(product, parse_pin_key(item[0]), item[1]))
 
 

@@ -1,6 +1,6 @@
 """What is known of tenants."""
 
-from api.core.page import Page, page_of
+from api.core.page import Page, first_page, open_cursor
 from api.operations.tenants import ClearTenant, ImportTenants, ListTenants, ReadTenant, SetTenant
 from api.perform import Call, handles
 from api.views.tenant import ImportedView, TenantView
@@ -48,6 +48,7 @@ async def clear(call: Call, asked: ClearTenant) -> TenantView:
 @handles(ListTenants)
 async def list_(call: Call, asked: ListTenants) -> Page[TenantView]:
     """A page of those of whom something is known."""
-    known = await list_attributes(call.control)
-    page = page_of(list(known.items()), lambda item: item[0], asked.cursor, asked.limit)
+    after = open_cursor(asked.cursor, parse_tenant) or ""
+    known = await list_attributes(call.control, after, asked.limit + 1)
+    page = first_page(list(known.items()), lambda item: item[0], asked.limit)
     return page.each(lambda item: TenantView(item[0], dict(item[1])))

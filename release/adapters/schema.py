@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, String, Table, Text
 
-VERSION = "0006"
+VERSION = "0007"
 """The newest step in `migrations`; written here too, so that most starts need not load alembic."""
 
 metadata = MetaData()
@@ -56,6 +56,13 @@ audit = Table(
     Column("product", String, nullable=False),
     Column("entry", Text, nullable=False),
     Column("hash", String, nullable=False),
+)
+changed_channels = Table(
+    "changed_channels",
+    metadata,
+    Column("product", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
 )
 keys = Table(
     "idempotency_keys",

@@ -1,10 +1,10 @@
 """The ledger's content as SQL has it, looked at within one transaction."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Table, false, select, true
+from sqlalchemy import Column, Table, false, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bundles.core.errors import Failed
@@ -98,14 +98,24 @@ class SqlReading:
         rows = await self._connection.execute(query)
         return {name: decode_document(state, ChannelState) for name, state in rows}
 
-    async def pins(self, product: Product) -> Mapping[str, Pin]:
-        """The product's pins, by `tenant~environment`."""
-        return await self._pins(product=product)
+    async def pins(
+        self, product: Product, *, after: PinKey | None = None, limit: int | None = None
+    ) -> Mapping[str, Pin]:
+        """The product's pins, by `tenant~environment`, or so many that come after one; in order."""
+        columns = schema.pins.c
+        key = tuple_(columns.tenant, columns.environment)
+        query = select(columns.tenant, columns.environment, columns.pin).filter_by(product=product)
+        if after is not None:
+            query = query.where(key > tuple_(after.tenant, after.environment))
+        return _pins(await self._connection.execute(query.order_by(*key).limit(limit)))
 
-    async def blocks(self, product: Product) -> Mapping[Version, Block]:
-        """The product's blocked builds."""
-        query = select(schema.blocks.c.version, schema.blocks.c.block).filter_by(product=product)
-        rows = await self._connection.execute(query)
+    async def blocks(
+        self, product: Product, *, after: str = "", limit: int | None = None
+    ) -> Mapping[Version, Block]:
+        """The product's blocked builds, or so many that come after one; in order."""
+        columns = schema.blocks.c
+        query = select(columns.version, columns.block).filter_by(product=product).where(columns.version > after)
+        rows = await self._connection.execute(query.order_by(columns.version).limit(limit))
         return {version: decode_document(block, Block) for version, block in rows}
 
     async def retired(self, product: Product) -> frozenset[Version]:
@@ -118,20 +128,45 @@ class SqlReading:
         document = await self._document(schema.documents, kind=kind.name, name=name)
         return None if document is None else decode_document(document, kind.type)
 
-    async def documents(self, kind: Kind[T]) -> Mapping[str, T]:
-        """All documents of a kind, by their names."""
+    async def documents(self, kind: Kind[T], *, after: str = "", limit: int | None = None) -> Mapping[str, T]:
+        """All documents of a kind, by their names, or so many that come after one; in order."""
         columns = schema.documents.c
-        rows = await self._connection.execute(select(columns.name, columns.document).filter_by(kind=kind.name))
+        query = select(columns.name, columns.document).filter_by(kind=kind.name).where(columns.name > after)
+        rows = await self._connection.execute(query.order_by(columns.name).limit(limit))
         return {name: decode_document(document, kind.type) for name, document in rows}
 
-    async def trail(self, product: Product | None = None, *, after: int = 0) -> AsyncGenerator[Row, None]:
-        """The audit trail after a revision, or a product's part of it, the oldest row first."""
-        revision = schema.audit.c.revision
-        query = select(schema.audit).where(revision > after).order_by(revision)
+    async def trail(
+        self,
+        product: Product | None = None,
+        channel: Channel | None = None,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> AsyncGenerator[Row, None]:
+        """The audit trail between two revisions, or of that what changed a product or a channel of it."""
+        rows, by_channel, query = schema.audit, schema.changed_channels, select(schema.audit)
+        revision: Column[int] = rows.c.revision
         if product is not None:
-            query = query.filter_by(product=product)
+            query = query.where(rows.c.product == product)
+        if channel is not None:
+            revision = by_channel.c.revision  # the channel's rows are in order by this one, however few they are
+            query = query.join(by_channel, by_channel.c.revision == rows.c.revision)
+            query = query.where(by_channel.c.product == product, by_channel.c.channel == channel)
+        query = query.where(revision > after)
+        if before is not None:
+            query = query.where(revision < before)
+        query = query.order_by(revision.desc() if newest_first else revision).limit(limit)
         async for row in await self._connection.stream(query):
             yield Row(*(_text(value) for value in row))
+
+    async def changed_channels(self) -> AsyncGenerator[tuple[int, Product, Channel], None]:
+        """The channels that changes are found by, each with the change's revision; in their order."""
+        columns = schema.changed_channels.c
+        query = select(columns.revision, columns.product, columns.channel).order_by(columns.revision)
+        async for revision, product, channel in await self._connection.stream(query):
+            yield revision, product, channel
 
     async def records(self) -> AsyncGenerator[Record, None]:
         """All there is, with the schema that it is in first."""
@@ -144,20 +179,16 @@ class SqlReading:
         document: str | None = await self._connection.scalar(select(document_column(table)).filter_by(**key))
         return document
 
-    async def _pins(self, **owner: str) -> Mapping[str, Pin]:
+    async def _pins_of(self, product: str, tenant: str) -> Mapping[str, Pin]:
         columns = schema.pins.c
-        query = select(columns.tenant, columns.environment, columns.pin).filter_by(**owner)
-        rows = await self._connection.execute(query)
-        return {
-            str(PinKey(Tenant(tenant), Environment(environment))): decode_document(pin, Pin)
-            for tenant, environment, pin in rows
-        }
+        query = select(columns.tenant, columns.environment, columns.pin).filter_by(product=product, tenant=tenant)
+        return _pins(await self._connection.execute(query))
 
     async def _part(self, key: PartKey) -> Part:
         if key.product is None:
             return await self._attributes(str(key.tenant))
         if key.tenant is not None:
-            return ProductRoutes(pins=await self._pins(product=key.product, tenant=key.tenant))
+            return ProductRoutes(pins=await self._pins_of(key.product, key.tenant))
         return ProductRoutes(
             channels=await self.channels(key.product),
             blocks=await self.blocks(key.product),
@@ -176,6 +207,13 @@ class SqlReading:
         if found is None:
             raise Failed("the control database has no revision: restore a backup")
         return found.revision, found.audit_head
+
+
+def _pins(rows: Iterable[Any]) -> Mapping[str, Pin]:
+    return {
+        str(PinKey(Tenant(tenant), Environment(environment))): decode_document(pin, Pin)
+        for tenant, environment, pin in rows
+    }
 
 
 def document_column(table: Table) -> Any:

@@ -12,7 +12,7 @@ from bundles.core.names import Product
 from bundles.core.version import Version
 from release.adapters import schema
 from release.adapters.sql_reading import SCHEMA_RECORD, SqlReading, document_column
-from release.core.audit import Change, Entry, Row, open_row, seal_entry
+from release.core.audit import Change, Entry, Row, channels_of, open_row, seal_entry
 from release.core.codec import decode_document, encode_document
 from release.core.names import Channel
 from release.core.routing import Block, ChannelState, Pin, PinKey
@@ -109,17 +109,18 @@ class SqlTransaction(SqlReading):
     async def record(self, change: Change) -> int:
         """Write the audit row and the next revision, which is returned."""
         revision, previous = await self._head()
-        row = seal_entry(
-            Entry(
-                **msgspec.structs.asdict(change),
-                revision=revision + 1,
-                previous=previous,
-                before=self._before,
-                after=self._after,
-            )
+        entry = Entry(
+            **msgspec.structs.asdict(change),
+            revision=revision + 1,
+            previous=previous,
+            before=self._before,
+            after=self._after,
         )
+        row = seal_entry(entry)
         await self._connection.execute(update(schema.revisions).values(revision=row.revision, audit_head=row.hash))
         await self._connection.execute(insert(schema.audit).values(msgspec.structs.asdict(row)))
+        key = {"product": row.product, "revision": row.revision}
+        await self._insert(schema.changed_channels, [{**key, "channel": each} for each in channels_of(entry)])
         return row.revision
 
     async def load(self, records: AsyncIterator[Record]) -> int:

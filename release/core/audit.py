@@ -11,6 +11,7 @@ import msgspec
 
 from bundles.core.digest import digest_of
 from release.core.codec import decode_document, encode_document
+from release.core.names import CHANNEL
 
 GENESIS = "0" * 64
 """What the first row has for the hash of the one before it."""
@@ -69,6 +70,14 @@ class Fault(msgspec.Struct, frozen=True):
     what: str
 
 
+def channels_of(entry: Entry) -> frozenset[str]:
+    """The channels of its product that a change wrote to; of one that kept no places, what it was about."""
+    if entry.after is None:
+        return frozenset({entry.subject} if CHANNEL.fullmatch(entry.subject) else ())
+    prefix = f"channels/{entry.product}/"
+    return frozenset(place.removeprefix(prefix) for place in entry.after if place.startswith(prefix))
+
+
 def document_at(documents: Documents | None, place: str, kind: type[T]) -> T:
     """What an entry found or left in a place that it wrote to."""
     return decode_document(encode_document((documents or {})[place]), kind)
@@ -112,6 +121,15 @@ class TrailCheck:
         if self._anchors.get(row.revision, row.hash) != row.hash:
             self._found(row.revision, "is not the row that the signed snapshot vouches for")
         self.revision, self._head = row.revision, row.hash
+
+    def look_up(self, row: Row, channels: frozenset[str]) -> None:
+        """Whether the row is found by the channels that it wrote to, where it is found by these."""
+        try:
+            wrote_to = channels_of(open_row(row))
+        except msgspec.MsgspecError:
+            return  # the hash says that it was altered
+        if channels != wrote_to:
+            self._found(row.revision, "is listed among the changes of other channels than it wrote to")
 
     def finish(self, revision: int, head: str) -> None:
         """The end of the trail, of a database that says it is at this revision and that this is its last hash."""

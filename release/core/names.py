@@ -16,7 +16,7 @@ STABLE = Channel("stable")
 
 TENANT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?")
 ENVIRONMENT = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
-_CHANNEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+CHANNEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
 def parse_tenant(text: str) -> Tenant:
@@ -41,7 +41,7 @@ def parse_channel(text: str) -> Channel:
 
     What could be read as a range (`x`) is refused, so that `product@text` means one thing only.
     """
-    if not _CHANNEL.fullmatch(text) or (not text.isdigit() and _is_range(text)):
+    if not CHANNEL.fullmatch(text) or (not text.isdigit() and _is_range(text)):
         raise Invalid(f"{text!r} is not a channel: use 1 to 32 of a-z, 0-9 and '-', as in stable, next or 2")
     return Channel(text)
 

@@ -252,12 +252,34 @@ async def test_the_trail_is_whole_and_a_products_part_of_it_is_found(ledger: Led
     assert [row.revision for row in await trail(ledger, OTHER, after=2)] == [4, 6]
     assert await trail(ledger, after=6) == []
     async with ledger.reading() as reading:
+        newest = [row.revision async for row in reading.trail(OTHER, before=6, newest_first=True, limit=1)]
+    assert newest == [4]
+    async with ledger.reading() as reading:
         assert await check_trail(reading, {6: (await reading.table()).audit_head}) == ()
+
+
+async def test_a_channels_changes_are_those_that_wrote_to_it(ledger: Ledger) -> None:
+    next_, state = Channel("next"), ChannelState((ONE,))
+    for channels in ((STABLE,), (next_,), (STABLE, next_), ()):
+        async with ledger.transaction() as transaction:
+            for channel in channels:
+                await transaction.save_channel(SDK, channel, state)
+            await transaction.record(CHANGE)
+    async with ledger.reading() as reading:
+        assert [row.revision async for row in reading.trail(SDK, STABLE)] == [1, 3]
+        newest = reading.trail(SDK, next_, newest_first=True, after=1, before=9, limit=2)
+        assert [row.revision async for row in newest] == [3, 2]
+        assert [row.revision async for row in reading.trail(OTHER, STABLE)] == []
+        assert await check_trail(reading, {}) == ()
 
 
 @pytest.mark.parametrize(
     ("tamper", "named"),
     [
+        ("DELETE FROM changed_channels WHERE revision = 2", 2),
+        ("UPDATE changed_channels SET channel = 'next' WHERE revision = 2", 2),
+        ("UPDATE changed_channels SET product = 'other' WHERE revision = 3", 3),
+        ("INSERT INTO changed_channels VALUES ('sdk', 'next', 4)", 4),
         ("UPDATE audit_entries SET entry = replace(entry, 'because', 'be-cause') WHERE revision = 2", 2),
         ("UPDATE audit_entries SET product = 'other' WHERE revision = 3", 3),
         ("UPDATE audit_entries SET revision = 9 WHERE revision = 2", 2),
@@ -272,7 +294,9 @@ async def test_what_is_done_to_the_trail_behind_our_back_is_found(
     ledger: Ledger, database: str, tamper: str, named: int, request: pytest.FixtureRequest
 ) -> None:
     for _ in range(5):
-        await change(ledger)
+        async with ledger.transaction() as transaction:
+            await transaction.save_channel(SDK, STABLE, ChannelState((ONE,)))
+            await transaction.record(CHANGE)
     if database.startswith("postgresql"):
         request.getfixturevalue("postgresql").execute(database, tamper)
     else:

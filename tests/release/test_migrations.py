@@ -26,6 +26,7 @@ from release.core.routing import Block, ChannelState, Pin, PinKey
 from release.policies import IN_FORCE, POLICIES
 from release.ports import Ledger
 from release.trail import check_trail
+from tests.support.postgresql import PostgresServer
 
 pytestmark = pytest.mark.anyio
 
@@ -75,6 +76,7 @@ WRITTEN = {
     "0003": [*_FIRST, *_AUDIT, *_RETIRED, *_DOCUMENTS],
     "0004": [*_FIRST, *_chain(), *_RETIRED, *_DOCUMENTS],
     "0005": [*_FIRST, *_chain(), *_RETIRED, *_DOCUMENTS, *_SMOKE],
+    "0006": [*_FIRST, *_chain(), *_RETIRED, *_DOCUMENTS, *_SMOKE],
 }
 OLDER = sorted(WRITTEN)
 
@@ -123,6 +125,25 @@ def _columns(connection: sa.Connection, table: str) -> list[ReflectedColumn]:
     return sa.inspect(connection).get_columns(table)
 
 
+async def test_keys_are_in_the_order_that_python_has_for_them(postgresql: PostgresServer, tmp_path: Path) -> None:
+    """Also in a database that was made with the order of a language; SQLite's is the same as Python's."""
+    database = postgresql.new_database()
+    async with wiring.ledger(tmp_path, database):
+        pass
+    async with open_postgresql(database) as found, found.reading() as connection:
+        columns = [
+            (table, column["name"], getattr(column["type"], "collation", None))
+            for table in ("documents", "pins", "blocks")
+            for column in await connection.run_sync(_columns, table)
+        ]
+    assert [column for *column, collation in columns if collation == "C"] == [
+        ["documents", "name"],
+        ["pins", "tenant"],
+        ["pins", "environment"],
+        ["blocks", "version"],
+    ]
+
+
 def _table_names(connection: sa.Connection) -> list[str]:
     return sa.inspect(connection).get_table_names()
 
@@ -138,9 +159,11 @@ async def _check(ledger: Ledger, version: str) -> None:
     async with ledger.reading() as reading:
         assert await check_trail(reading, {}) == ()
         entries = [open_row(row) async for row in reading.trail()]
+        found = [row.revision async for row in reading.trail(SDK, STABLE)]
     assert [(entry.revision, entry.verb, entry.subject) for entry in entries] == _CHANGES
     assert {(entry.actor, entry.reason) for entry in entries} == {("sam", _REASON)}
     assert {entry.after is None for entry in entries} == {version < "0004"}
+    assert found == ([1, 2] if version < "0004" else [1, 2, 3])
     async with ledger.transaction() as transaction:
         assert (await transaction.document(POLICIES, IN_FORCE) is not None) == (version >= "0003")
         assert (await transaction.key_use("sam", "key-1") is not None) == (version >= "0004")
