@@ -18,7 +18,10 @@ K = TypeVar("K")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """A part of a list; `next` is the cursor of the page after it, null at the end."""
+    """A part of a list; `next` is the cursor of the page after it, null at the end.
+
+    A page in the midst of a list may hold fewer items than its limit, or none, where few are asked for of many.
+    """
 
     items: tuple[T, ...]
     next: str | None = None

@@ -19,9 +19,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.core.access import Caller, Grant, Role
+from api.core.access import Caller, Grant
 from api.core.operation import Operation, Terms
 from api.core.page import MOST_LOOKED_AT, Page, items_of, seal_cursor
+from api.core.role import Role
 from api.operations.blocks import ListBlocks
 from api.operations.changes import ListAuditRows, ListChanges, Order
 from api.operations.pins import ListPins
