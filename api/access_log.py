@@ -85,6 +85,7 @@ class AccessLog:
         now = self._clock.now()
         await self._access.refusals.forget(now - KEPT_SECONDS)
         await self._access.sessions.forget(now)
+        await self._access.login_codes.forget(now)
         await self._access.used_tokens.forget(now)
         await self._access.uses.forget(now - LONGEST_SECONDS)  # no token that was used then is valid any more
 

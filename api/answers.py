@@ -40,7 +40,12 @@ def answer_to(request: Request, answer: Any, status: int) -> Response:
 
 def problem_response(fault: HeadraceError, request_id: str) -> Response:
     """The fault as a problem (RFC 9457)."""
-    kind = kind_of(fault)
+    body = msgspec.json.encode(problem_of(fault, request_id))
+    return Response(body, kind_of(fault).status, fault_headers(fault, request_id), CONTENT_TYPE)
+
+
+def fault_headers(fault: HeadraceError, request_id: str) -> dict[str, str]:
+    """The header of what tells of a fault, in whatever form."""
     headers = {**COMMON_HEADERS, REQUEST_ID: request_id}
     match fault:
         case NotAuthenticated():
@@ -49,8 +54,7 @@ def problem_response(fault: HeadraceError, request_id: str) -> Response:
             headers["retry-after"] = str(fault.retry_after)
         case NoSuchMethod():
             headers["allow"] = ", ".join(fault.allowed)
-    body = msgspec.json.encode(problem_of(fault, request_id))
-    return Response(body, kind.status, headers, CONTENT_TYPE)
+    return headers
 
 
 def _knows(request: Request, etag: str) -> bool:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api import metrics
-from api.answers import REQUEST_ID, problem_response
+from api.answers import REQUEST_ID
 from api.core.operation import PREFIX, Method, Route
 from api.core.problems import NoSuchMethod
 from api.endpoints.archive import ArchiveEndpoint
@@ -64,12 +64,12 @@ class Api:
             return await endpoint.respond(request, path, progress)
         except HeadraceError as fault:
             self._gate.note_refusal(request, progress.caller, progress.operation, fault)
-            return problem_response(fault, request_id)
+            return progress.tell(fault, request_id)
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of our own is answered as readably as any other
             _log.error("request broke", operation=progress.operation, fault=fault_of(error))
-            return problem_response(HeadraceError("this is a fault of the control plane's own"), request_id)
+            return progress.tell(HeadraceError("this is a fault of the control plane's own"), request_id)
 
     def _find(self, request: Request) -> tuple[Endpoint, Mapping[str, str]]:
         path = request.scope["path"]  # as it was sent: a URL that is made of it would end at an encoded `#`

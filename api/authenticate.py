@@ -1,9 +1,11 @@
 """Who asks, by the secret that a request presents."""
 
+from collections.abc import Set
+
 import msgspec
 
 from api.core.access import Caller
-from api.core.session import SessionKind
+from api.core.session import IN_HEADER, SessionKind
 from api.core.token import Prefix, TokenId, digest_of_secret, prefix_of
 from api.perform import Plane
 from api.tokens import find_token
@@ -49,7 +51,7 @@ async def authenticate(plane: Plane, credential: Credential, now: int) -> Known:
         if scheme.lower() == "bearer":
             known = await _by_header(plane, secret.strip(" "), now)
     elif credential.cookie is not None and prefix_of(credential.cookie) is Prefix.SESSION:
-        known = await _by_session(plane, credential.cookie, SessionKind.BROWSER, now)
+        known = await _by_session(plane, credential.cookie, {SessionKind.BROWSER}, now)
     if known is None:
         raise NotAuthenticated(_UNKNOWN)
     return known
@@ -60,7 +62,7 @@ async def _by_header(plane: Plane, secret: str, now: int) -> Known | None:
         case Prefix.TOKEN:
             return await _by_token(plane, secret, now)
         case Prefix.SESSION:
-            return await _by_session(plane, secret, SessionKind.PIPELINE, now)
+            return await _by_session(plane, secret, IN_HEADER, now)
         case None:
             return None
 
@@ -73,9 +75,9 @@ async def _by_token(plane: Plane, secret: str, now: int) -> Known | None:
     return Known(Caller(token.caller, token.grant), token_id)
 
 
-async def _by_session(plane: Plane, secret: str, kind: SessionKind, now: int) -> Known | None:
-    """A browser's session counts in a cookie alone, which needs a CSRF token; a pipeline's in a header alone."""
+async def _by_session(plane: Plane, secret: str, kinds: Set[SessionKind], now: int) -> Known | None:
+    """A browser's session counts in a cookie alone, which needs a CSRF token; all others in a header alone."""
     session = await plane.access.sessions.find(digest_of_secret(secret))
-    if session is None or session.kind is not kind or not session.is_valid(now):
+    if session is None or session.kind not in kinds or not session.is_valid(now):
         return None
-    return Known(session.caller, session.digest, kind)
+    return Known(session.caller, session.digest, session.kind)

@@ -5,6 +5,8 @@ from typing import Protocol
 
 import msgspec
 
+from api.core.access import Caller
+from api.core.command_line import LoginCode
 from api.core.id_token import IdToken
 from api.core.oidc import Client, Provider
 from api.core.refusal import Refusal, Refusals
@@ -57,6 +59,26 @@ class Sessions(Protocol):
         ...
 
 
+class LoginCodes(Protocol):
+    """Codes for command lines that wait for a login. Failing surroundings raise `Failed`."""
+
+    async def add(self, code: LoginCode) -> None:
+        """Keep a code."""
+        ...
+
+    async def redeem(self, digest: Digest, code_challenge: str, now: int) -> Caller | None:
+        """Who has logged in, the first time; None for a code that is no more, or has another challenge."""
+        ...
+
+    async def end_granted(self, person: str) -> None:
+        """End the codes of this person, and of whose grant was set for this person or group."""
+        ...
+
+    async def forget(self, before: int) -> None:
+        """Forget the codes that have ended before this time."""
+        ...
+
+
 class UsedTokens(Protocol):
     """Which ID tokens were exchanged already. Failing surroundings raise `Failed`."""
 
@@ -90,6 +112,7 @@ class Access(msgspec.Struct, frozen=True):
 
     uses: TokenUses
     sessions: Sessions
+    login_codes: LoginCodes
     used_tokens: UsedTokens
     refusals: RefusalCounts
 

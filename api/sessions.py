@@ -4,7 +4,7 @@ from api.chance import new_secret
 from api.core.access import Caller
 from api.core.session import RULES, Session, SessionKind
 from api.core.token import Prefix, digest_of_secret
-from api.ports import Sessions
+from api.ports import Access, Sessions
 
 
 async def start_session(sessions: Sessions, kind: SessionKind, caller: Caller, now: int) -> str:
@@ -21,6 +21,15 @@ async def start_session(sessions: Sessions, kind: SessionKind, caller: Caller, n
     )
     await sessions.add(session)
     return secret
+
+
+async def end_granted(access: Access, person: str) -> None:
+    """End all that was begun with the grant of this person or group.
+
+    Codes come first: one that is redeemed meanwhile has become a session by then.
+    """
+    await access.login_codes.end_granted(person)
+    await access.sessions.end_granted(person)
 
 
 async def end_session(sessions: Sessions, secret: str) -> None:

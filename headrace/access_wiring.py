@@ -26,7 +26,8 @@ async def access_store(data: Path, database: str | None) -> AsyncIterator[Access
     That fails where the database is away, as any later use does, and nothing else. `database` is the control
     database's name.
     """
-    from api.adapters.sql_refusals import SqlRefusals  # SQLAlchemy is slow to load, and few verbs need it
+    from api.adapters.sql_login_codes import SqlLoginCodes  # SQLAlchemy is slow to load, and few verbs need it
+    from api.adapters.sql_refusals import SqlRefusals
     from api.adapters.sql_sessions import SqlSessions
     from api.adapters.sql_token_uses import SqlTokenUses
     from api.adapters.sql_used_tokens import SqlUsedTokens
@@ -36,6 +37,7 @@ async def access_store(data: Path, database: str | None) -> AsyncIterator[Access
         yield Access(
             uses=SqlTokenUses(opened),
             sessions=SqlSessions(opened),
+            login_codes=SqlLoginCodes(opened),
             used_tokens=SqlUsedTokens(opened),
             refusals=SqlRefusals(opened),
         )

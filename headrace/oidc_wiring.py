@@ -4,9 +4,9 @@ from api.adapters.oidc_provider import HttpProviders
 from api.app import Place
 from api.core.oidc import Client
 from api.core.operation import PREFIX
-from api.endpoints.described import CALLBACK, EXCHANGE, LOGIN, LOGOUT
+from api.endpoints.described import CALLBACK, EXCHANGE, LOGIN, LOGOUT, REDEEM
 from api.endpoints.exchange import ExchangeEndpoint
-from api.endpoints.login import BeginLogin, FinishLogin, Logout
+from api.endpoints.login import BeginLogin, FinishLogin, Logout, RedeemLogin
 from api.exchange import Exchange
 from api.gate import AccessGate
 from api.login import Login
@@ -31,5 +31,6 @@ def oidc_places(plane: Plane, gate: AccessGate, public_url: str, login: LoginFil
         places += [
             (LOGIN.method, LOGIN.path, BeginLogin(people, gate)),
             (CALLBACK.method, CALLBACK.path, FinishLogin(people, gate, HOME)),
+            (REDEEM.method, REDEEM.path, RedeemLogin(people, gate)),
         ]
     return places

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from api.core.token import Prefix
 from bundles.adapters.files import write_atomically
 from bundles.core.errors import Invalid, NotFound
 
@@ -26,6 +27,20 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     server: str
     token: str
+
+    @property
+    def is_session(self) -> bool:
+        """True where the token is that of a session, which a login began and which ends by itself."""
+        return self.token.startswith(Prefix.SESSION)
+
+
+def login_again(profile: Profile) -> str:
+    """What to do where the server does not know the profile's session any more."""
+    name = os.environ.get(PROFILE_VARIABLE, "NAME")
+    return (
+        f"the session at {profile.server} has ended: log in again, with `headrace login {profile.server} --profile"
+        f" {name} --browser`, or from a pipeline with --publisher in its place"
+    )
 
 
 def chosen_profile() -> Profile | None:

@@ -9,8 +9,9 @@ from stamina.instrumentation import set_on_retry_hooks
 from api.core.operation import Change, Operation, Terms
 from api.views.change import EventView
 from api.views.plan import PlanView
+from bundles.core.errors import NotAuthenticated
 from headrace.client import AsyncClient
-from headrace.profiles import Profile
+from headrace.profiles import Profile, login_again
 
 if TYPE_CHECKING:
     from headrace.asking import Ask
@@ -48,7 +49,12 @@ async def following(
         yield events
 
 
-def client_of(profile: Profile) -> AsyncClient:
-    """A client of the profile's server, for a verb."""
+@asynccontextmanager
+async def client_of(profile: Profile) -> AsyncIterator[AsyncClient]:
+    """A client of the profile's server, for a verb. Who is told of a session that has ended is told what to do."""
     set_on_retry_hooks([])  # a verb says in one line what has come of it
-    return AsyncClient(profile.server, profile.token)
+    async with AsyncClient(profile.server, profile.token) as client:
+        try:
+            yield client
+        except NotAuthenticated as fault:
+            raise NotAuthenticated(login_again(profile) if profile.is_session else str(fault)) from None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest step in `migrations`; written here too, so that most starts need not load alembic."""
 VERSION_TABLE = "access_version"
 STEPS = Path(__file__).parent / "migrations"
@@ -36,6 +36,16 @@ used_tokens = Table(
     metadata,
     Column("name", String, primary_key=True),  # a digest of issuer and `jti`
     Column("until", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+# What command lines exchange for a session, until they have, or a minute is over.
+login_codes = Table(
+    "login_codes",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("code_challenge", String, nullable=False),
+    Column("caller", Text, nullable=False),  # as in `sessions`
+    Column("ends_at", BigInteger, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 # In the order of its key, so that the newest are found, and the oldest removed, by the first column.

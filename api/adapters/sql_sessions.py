@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from api.adapters.schema import sessions
 from api.core.access import Caller
-from api.core.session import Session, SessionKind
+from api.core.session import OF_PEOPLE, Session, SessionKind
 from bundles.adapters.database import Database
 from bundles.core.digest import Digest
 from release.core.codec import decode_document, encode_document
@@ -63,10 +63,9 @@ class SqlSessions:
         """End the sessions of this person, and of whose grant was set for this person or group; how many."""
         async with self._database.writing(alone=False) as connection:
             rows = await connection.execute(
-                select(sessions.c.digest, sessions.c.caller).filter_by(kind=SessionKind.BROWSER.value)
+                select(sessions.c.digest, sessions.c.caller).where(sessions.c.kind.in_(sorted(OF_PEOPLE)))
             )
-            known = [(digest, decode_document(caller, Caller)) for digest, caller in rows]
-            theirs = [digest for digest, caller in known if person in (caller.name, *caller.granted_as)]
+            theirs = [digest for digest, caller in rows if decode_document(caller, Caller).is_known_as(person)]
             await connection.execute(delete(sessions).where(sessions.c.digest.in_(sorted(theirs))))
         return len(theirs)
 

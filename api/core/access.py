@@ -93,6 +93,10 @@ class Caller(msgspec.Struct, frozen=True):
     grant: Grant
     granted_as: tuple[str, ...] = ()
 
+    def is_known_as(self, person: str) -> bool:
+        """True of this person, and of whose grant was set for this person or group."""
+        return person in (self.name, *self.granted_as)
+
     def require_role(self, roles: frozenset[Role]) -> None:
         """Raise `NotAllowed` where the caller has none of these roles."""
         if not self.grant.roles & roles:

@@ -23,8 +23,8 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint below the API's prefix.
 
     `body` and `answer` are the types of the JSON that is sent and answered, None where that is none; the data of
-    each event of a stream is an `answer`. With `is_public` it asks for no credential: each address has the
-    requests of a stranger.
+    each event of a stream is an `answer`. `page` is what else is shown in HTML, with the status 200. With
+    `is_public` it asks for no credential: each address has the requests of a stranger.
     """
 
     name: str
@@ -37,5 +37,6 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     answer: Any = None
     status: int
     media_type: str = "application/json"
+    page: str | None = None
     tag: str = "access"
     is_public: bool = True

@@ -123,6 +123,9 @@ def _other(described: Described, schemas: Schemas) -> Schema:
     if described.body is not None:
         taken = {"application/json": {"schema": schemas[described.body]}}
         body["requestBody"] = {"required": True, "content": taken}
+    shown: Schema = {}
+    if described.page is not None:
+        shown[str(HTTPStatus.OK.value)] = {"description": described.page, "content": {"text/html": {}}}
     return {
         "operationId": described.name,
         "summary": described.summary,
@@ -131,7 +134,7 @@ def _other(described: Described, schemas: Schemas) -> Schema:
         **({"security": []} if described.is_public else {}),
         "parameters": [_text(parameter, schemas[parameter.kind]) for parameter in described.parameters],
         **body,
-        "responses": {str(described.status): success, **_problems()},
+        "responses": {str(described.status): success, **shown, **_problems()},
     }
 
 

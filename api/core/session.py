@@ -16,10 +16,17 @@ CSRF_HEADER = "Headrace-CSRF"
 
 
 class SessionKind(StrEnum):
-    """Who has a session: a person's browser, in a cookie, or a pipeline, in `Authorization`; not the other way."""
+    """Who has a session: a person's browser, in a cookie, or a person's command line or a pipeline, in
+    `Authorization`; not the other way.
+    """
 
     BROWSER = "browser"
+    COMMAND_LINE = "command-line"
     PIPELINE = "pipeline"
+
+
+IN_HEADER = frozenset({SessionKind.COMMAND_LINE, SessionKind.PIPELINE})
+OF_PEOPLE = frozenset({SessionKind.BROWSER, SessionKind.COMMAND_LINE})
 
 
 class SessionRule(msgspec.Struct, frozen=True):
@@ -31,6 +38,8 @@ class SessionRule(msgspec.Struct, frozen=True):
 
 RULES = {
     SessionKind.BROWSER: SessionRule(longest=12 * 3600, idle=30 * 60),
+    # Longer than a stage of a rollout mostly bakes: who waits for one need not log in again to undo it.
+    SessionKind.COMMAND_LINE: SessionRule(longest=12 * 3600, idle=2 * 3600),
     SessionKind.PIPELINE: SessionRule(longest=15 * 60, idle=None),
 }
 

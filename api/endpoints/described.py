@@ -1,10 +1,11 @@
 """All endpoints there are that are no operations. Some a server has only where it is set up for them."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from api.core.access import READERS
+from api.core.command_line import CODE_SECONDS, Waiting
 from api.core.described import EVENT_STREAM, Described, Parameter
 from api.core.fields import ProductField, RevisionField
 from api.core.leak_report import MAX_LEAKS, Leak
@@ -17,6 +18,13 @@ class ExchangeAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     publisher: str
     token: str
+
+
+class RedeemAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The code that the browser has brought, and the verifier of its challenge (RFC 7636, section 4.5)."""
+
+    code: Annotated[str, msgspec.Meta(max_length=200)]
+    code_verifier: Annotated[str, msgspec.Meta(min_length=43, max_length=128)]
 
 
 class ExchangeView(msgspec.Struct, frozen=True):
@@ -66,6 +74,15 @@ LOGIN = Described(
     method=Method.GET,
     path="/login",
     summary="Send a browser to the provider that people log in at.",
+    description=(
+        "With `port`, `state` and `code_challenge` it is for a command line that waits on 127.0.0.1 of the"
+        " browser's machine (RFC 8252, RFC 7636). Who wants `text/html` is told of faults in a page, here and at"
+        " the callback."
+    ),
+    parameters=tuple(
+        Parameter(field.name, "query", "Of a command line alone", kind=field.type)
+        for field in msgspec.structs.fields(Waiting)
+    ),
     status=302,
 )
 CALLBACK = Described(
@@ -78,6 +95,17 @@ CALLBACK = Described(
         Parameter("code", "query", "What the provider exchanges for an ID token"),
     ),
     status=303,
+    page="The person is asked whether the command line is theirs; a link takes its code there",
+)
+REDEEM = Described(
+    name="redeemLogin",
+    method=Method.POST,
+    path="/login/session",
+    summary="Exchange the code of a login for a session of the command line.",
+    description=f"Once, within {CODE_SECONDS} seconds, and by who knows the verifier of the code's challenge.",
+    body=RedeemAsked,
+    answer=ExchangeView,
+    status=201,
 )
 LOGOUT = Described(
     name="logout",
@@ -115,4 +143,4 @@ EVENTS = Described(
     tag="changes",
     is_public=False,
 )
-ALL = (OPENAPI, LEAKS, EXCHANGE, LOGIN, CALLBACK, LOGOUT, EVENTS)
+ALL = (OPENAPI, LEAKS, EXCHANGE, LOGIN, CALLBACK, REDEEM, LOGOUT, EVENTS)

@@ -1,25 +1,36 @@
 """What all endpoints share."""
 
-from collections.abc import Collection, Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import Protocol, TypeVar
 
 import anyio
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import problem_response
 from api.core.access import Caller
 from api.core.problems import Malformed, TooLarge, WrongMediaType
+from bundles.core.errors import HeadraceError
+from release.core.codec import UNREADABLE
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 BODY_SECONDS = 60.0
 """How long a body may take to arrive; an archive has a time of its own."""
 
 
+Tell = Callable[[HeadraceError, str], Response]
+"""Makes the answer to a request that met this fault; the log knows it by that id."""
+
+
 class Progress:
-    """What is known of a request so far, for what is kept of those that were refused."""
+    """What is known of a request so far, for what is kept of those that were refused, and how that is told."""
 
     def __init__(self) -> None:
         self.caller: Caller | None = None
         self.operation = ""
+        self.tell: Tell = problem_response
 
 
 class Endpoint(Protocol):
@@ -54,3 +65,12 @@ async def body_of(request: Request, most_bytes: int) -> bytes:
                 raise TooLarge(f"the body has more than {most_bytes} bytes")
         return bytes(body)
     raise Malformed(f"the body did not arrive within {BODY_SECONDS:.0f} seconds")
+
+
+def body_as(kind: type[T], body: bytes) -> T:
+    """What is asked for, from JSON. Raises `Malformed`."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except UNREADABLE as error:
+        form = ", ".join(f'"{name}": "…"' for name in kind.__struct_fields__)
+        raise Malformed(f"send {{{form}}}: {error}") from None

@@ -7,13 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import COMMON_HEADERS
-from api.core.problems import Malformed
 from api.core.session import RULES, SessionKind
 from api.endpoints.described import EXCHANGE, ExchangeAsked, ExchangeView
-from api.endpoints.endpoint import Progress, body_of
+from api.endpoints.endpoint import Progress, body_as, body_of
 from api.exchange import Exchange
 from api.gate import AccessGate
-from release.core.codec import UNREADABLE
 
 _MAX_BODY_BYTES = 64 * 1024
 
@@ -31,15 +29,8 @@ class ExchangeEndpoint:
         """The session's secret."""
         del path, progress
         await self._gate.admit_stranger(request)
-        asked = _read(await body_of(request, _MAX_BODY_BYTES))
+        asked = body_as(ExchangeAsked, await body_of(request, _MAX_BODY_BYTES))
         view = ExchangeView(
             await self._exchange(asked.publisher, asked.token), RULES[SessionKind.PIPELINE].longest
         )
         return Response(msgspec.json.encode(view), EXCHANGE.status, COMMON_HEADERS, "application/json")
-
-
-def _read(body: bytes) -> ExchangeAsked:
-    try:
-        return msgspec.json.decode(body, type=ExchangeAsked)
-    except UNREADABLE as error:
-        raise Malformed(f'send {{"publisher": "…", "token": "…"}}: {error}') from None

@@ -1,20 +1,25 @@
-"""A person's way to a session, and out of it."""
+"""A person's way to a session, of a browser or a command line, and out of it."""
 
 from collections.abc import Mapping
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import COMMON_HEADERS
+from api.core.command_line import parse_waiting
 from api.core.session import COOKIE as SESSION_COOKIE
-from api.core.session import ended_cookie, session_cookie
-from api.endpoints.described import CALLBACK, LOGIN, LOGOUT
-from api.endpoints.endpoint import Progress
+from api.core.session import RULES, SessionKind, ended_cookie, session_cookie
+from api.endpoints.described import CALLBACK, LOGIN, LOGOUT, REDEEM, ExchangeView, RedeemAsked
+from api.endpoints.endpoint import Progress, body_as, body_of
 from api.gate import AccessGate
 from api.login import COOKIE as LOGIN_COOKIE
-from api.login import Login, forgotten_attempt
+from api.login import Login, forgotten_attempt, waiting_in
+from api.login_pages import consent_page, told_to
 from api.perform import Plane
 from api.sessions import end_session
+
+_MAX_BODY_BYTES = 4 * 1024
 
 
 class BeginLogin:
@@ -28,9 +33,10 @@ class BeginLogin:
 
     async def respond(self, request: Request, path: Mapping[str, str], progress: Progress) -> Response:
         """The way there, and what the browser keeps until it is back."""
-        del path, progress
+        del path
+        progress.tell = told_to(request)
         await self._gate.admit_stranger(request)
-        begun = await self._login.begin()
+        begun = await self._login.begin(parse_waiting(request.query_params))
         return Response(
             status_code=LOGIN.status, headers={**COMMON_HEADERS, "location": begun.url, "set-cookie": begun.cookie}
         )
@@ -47,14 +53,39 @@ class FinishLogin:
         self._home = home
 
     async def respond(self, request: Request, path: Mapping[str, str], progress: Progress) -> Response:
-        """The way on, with a new session, whatever session the browser had."""
-        del path, progress
+        """The way on, with a new session, whatever session the browser had; a command line's is to a page."""
+        del path
+        progress.tell = told_to(request)
         await self._gate.admit_stranger(request)
-        secret = await self._login.finish(dict(request.query_params), request.cookies.get(LOGIN_COOKIE))
-        response = Response(status_code=CALLBACK.status, headers={**COMMON_HEADERS, "location": self._home})
-        response.headers.append("set-cookie", session_cookie(secret))
+        parameters, cookie = dict(request.query_params), request.cookies.get(LOGIN_COOKIE)
+        if (waiting := waiting_in(cookie)) is not None:
+            progress.tell = told_to(request, waiting)
+            response = consent_page(waiting, await self._login.finish_for(waiting, parameters, cookie))
+        else:
+            secret = await self._login.finish(parameters, cookie)
+            response = Response(status_code=CALLBACK.status, headers={**COMMON_HEADERS, "location": self._home})
+            response.headers.append("set-cookie", session_cookie(secret))
         response.headers.append("set-cookie", forgotten_attempt())
         return response
+
+
+class RedeemLogin:
+    """Gives a command line its session for the code that a browser has brought there."""
+
+    name = REDEEM.name
+
+    def __init__(self, login: Login, gate: AccessGate) -> None:
+        self._login = login
+        self._gate = gate
+
+    async def respond(self, request: Request, path: Mapping[str, str], progress: Progress) -> Response:
+        """The session's secret."""
+        del path, progress
+        await self._gate.admit_stranger(request)
+        asked = body_as(RedeemAsked, await body_of(request, _MAX_BODY_BYTES))
+        secret = await self._login.redeem(asked.code, asked.code_verifier)
+        view = ExchangeView(secret, RULES[SessionKind.COMMAND_LINE].longest)
+        return Response(msgspec.json.encode(view), REDEEM.status, COMMON_HEADERS, "application/json")
 
 
 class Logout:

@@ -6,6 +6,7 @@ from api.core.people import parse_person
 from api.operations.people import ListPeople, RemovePerson, SetPerson
 from api.people import list_people, remove_person, set_person
 from api.perform import Call, handles
+from api.sessions import end_granted
 from api.views.people import PersonView, view_person
 from release.core.names import parse_tenant
 
@@ -17,7 +18,7 @@ async def set_(call: Call, asked: SetPerson) -> PersonView:
     tenant = None if asked.tenant is None else parse_tenant(asked.tenant)
     grant = Grant(roles=asked.roles, products=asked.products, tenant=tenant)
     await set_person(call.control, person, grant, call.caller, call.author(asked))
-    await call.plane.access.sessions.end_granted(person)
+    await end_granted(call.plane.access, person)
     return view_person(person, grant)
 
 
@@ -35,5 +36,5 @@ async def remove(call: Call, asked: RemovePerson) -> PersonView:
     """What the person was granted."""
     person = parse_person(asked.person)
     removed = await remove_person(call.control, person, call.caller, call.author(asked))
-    await call.plane.access.sessions.end_granted(person)
+    await end_granted(call.plane.access, person)
     return view_person(person, removed)

@@ -115,6 +115,7 @@ async def test_a_token_with_the_same_id_and_another_digest_is_not_it(plane: Plan
     [
         (SessionKind.BROWSER, lambda secret: Credential(cookie=secret), bearer),
         (SessionKind.PIPELINE, bearer, lambda secret: Credential(cookie=secret)),
+        (SessionKind.COMMAND_LINE, bearer, lambda secret: Credential(cookie=secret)),
     ],
 )
 async def test_a_session_counts_where_its_kind_presents_it(

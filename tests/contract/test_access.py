@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from api.core.access import Caller, Grant
+from api.core.command_line import LoginCode
 from api.core.id_token import LEEWAY_SECONDS, IdToken
 from api.core.refusal import Refusal, Refusals
 from api.core.role import Role
@@ -96,15 +98,50 @@ async def test_sessions_end_with_the_grant_that_they_were_begun_with(store: Acce
         1: Caller("bo@example.com", grant, ("group:ops", "group:support")),
         3: Caller("cy@example.com", grant, ("cy@example.com",)),
         5: Caller("oidc:42", grant, ("group:operators",)),
+        7: Caller("di@example.com", grant, ("group:ops",)),
         2: Caller("group:ops", grant),
     }
+    kinds = {2: SessionKind.PIPELINE, 7: SessionKind.COMMAND_LINE}
     for number, caller in callers.items():
-        await store.sessions.add(session(number, caller))
+        kind = kinds.get(number, SessionKind.BROWSER)
+        await store.sessions.add(msgspec.structs.replace(session(number, caller), kind=kind))
     assert await store.sessions.end_granted("nobody@example.com") == 0
-    assert await store.sessions.end_granted("group:ops") == 1
+    assert await store.sessions.end_granted("group:ops") == 2
     assert await store.sessions.end_granted("cy@example.com") == 1
     left = [number for number in callers if await store.sessions.find(session(number).digest) is not None]
     assert left == [5, 2]  # one of another group, and a pipeline's
+
+
+def login_code(number: int, caller: Caller = ADA, ends_at: int = NOW + 60) -> LoginCode:
+    return LoginCode(digest_of(b"%d" % number), "challenge", caller, ends_at)
+
+
+async def test_a_code_is_redeemed_once_in_time_and_for_its_challenge(store: Access) -> None:
+    async def redeem(number: int) -> None:
+        redeemed[number] = await store.login_codes.redeem(one.digest, "challenge", NOW + 59)
+
+    one = login_code(1)
+    await store.login_codes.add(one)
+    for challenge, now in (("another", NOW), ("challenge", NOW + 60)):
+        assert await store.login_codes.redeem(one.digest, challenge, now) is None
+    redeemed: list[Caller | None] = [None] * 5
+    async with anyio.create_task_group() as group:
+        for number in range(len(redeemed)):
+            group.start_soon(redeem, number)
+    assert [each for each in redeemed if each is not None] == [ADA]
+    assert await store.login_codes.redeem(digest_of(b"other"), "challenge", NOW) is None
+
+
+async def test_codes_end_with_their_grant_and_are_forgotten_after_their_time(store: Access) -> None:
+    grant = Grant(roles=frozenset({Role.VIEWER}))
+    callers = {1: Caller("bo@example.com", grant, ("group:ops",)), 2: Caller("cy@example.com", grant), 3: ADA}
+    for number, caller in callers.items():
+        await store.login_codes.add(login_code(number, caller, NOW + number))
+    await store.login_codes.end_granted("nobody@example.com")
+    await store.login_codes.end_granted("group:ops")
+    await store.login_codes.forget(NOW + 3)
+    left = [await store.login_codes.redeem(login_code(each).digest, "challenge", NOW) for each in callers]
+    assert left == [None, None, ADA]
 
 
 def id_token(jti: str, issuer: str = "https://gitlab.com", expires: int = NOW + 300) -> IdToken:
