@@ -12,10 +12,10 @@ from api.core.session import COOKIE as SESSION_COOKIE
 from api.core.session import RULES, SessionKind, ended_cookie, session_cookie
 from api.endpoints.described import CALLBACK, LOGIN, LOGOUT, REDEEM, ExchangeView, RedeemAsked
 from api.endpoints.endpoint import Progress, body_as, body_of
+from api.endpoints.login_pages import consent_page, told_to
 from api.gate import AccessGate
 from api.login import COOKIE as LOGIN_COOKIE
 from api.login import Login, forgotten_attempt, waiting_in
-from api.login_pages import consent_page, told_to
 from api.perform import Plane
 from api.sessions import end_session
 
