@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +66,7 @@ def provider(clients: Sequence[Mapping[str, Any]], accounts: Mapping[str, Mappin
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,  # its `node` may be a script, whose child would outlive it
     ) as process:
         try:
             assert process.stdout is not None
@@ -72,7 +74,7 @@ def provider(clients: Sequence[Mapping[str, Any]], accounts: Mapping[str, Mappin
                 assert line, "the provider has ended"
             yield line.strip()
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def log_in(url: str, account: str, redirect_uri: str) -> httpx.URL:
