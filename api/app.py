@@ -22,13 +22,16 @@ from api.endpoints.operation import OperationEndpoint
 from api.gate import AccessGate
 from api.perform import Plane
 from api.routes import all_routes
-from bundles.core.errors import HeadraceError, NotFound
+from bundles.core.errors import Failed, HeadraceError, NotFound
 from bundles.faults import fault_of
 
 _log = structlog.get_logger()
 _PLACEHOLDER = re.compile(r"\\\{(\w+)\\\}")
 # A tenant's content bundle has a slash in its name, and a person that of an issuer, be it percent-encoded or not.
 _SEGMENTS = {"product": r"(?P<product>(?:@[^/]+/)?[^/]+)", "person": r"(?P<person>(?s:.+))"}
+
+_TOLD_TO_STRANGERS = "what an answer needs does not work: try again soon. The log has why, by the request's id"
+"""A fault's own words may name a database or a provider, which is nobody's business who is not known."""
 
 Place = tuple[Method, str, Endpoint]
 
@@ -64,7 +67,7 @@ class Api:
             return await endpoint.respond(request, path, progress)
         except HeadraceError as fault:
             self._gate.note_refusal(request, progress.caller, progress.operation, fault)
-            return progress.tell(fault, request_id)
+            return progress.tell(_told(fault, progress), request_id)
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of our own is answered as readably as any other
@@ -81,6 +84,14 @@ class Api:
                     raise NoSuchMethod(f"{request.method} is none of this URL's: {', '.join(allowed)}", allowed)
                 return endpoint, found.groupdict()
         raise NotFound(f"there is no {path[:200]!r} here: see {PREFIX}{OPENAPI.path}")
+
+
+def _told(fault: HeadraceError, progress: Progress) -> HeadraceError:
+    """The fault as who asks is told it; what keeps the server from answering is in its log."""
+    if not isinstance(fault, Failed):
+        return fault
+    _log.error("request failed", operation=progress.operation, why=str(fault))
+    return Failed(_TOLD_TO_STRANGERS) if progress.caller is None else fault
 
 
 def _endpoint(route: Route, plane: Plane, gate: AccessGate) -> Endpoint:

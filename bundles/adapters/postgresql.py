@@ -10,11 +10,22 @@ from bundles.core.errors import Failed, Invalid
 FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a statement raises where the database does not work; the last one where it is just ending the session."""
 
+CLOSE_SECONDS = 1
+"""So long a server may take to say goodbye: one that hangs must not keep who leaves."""
+
 _HOST = r"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?"
 _URL = re.compile(
     rf"(?P<scheme>postgres(?:ql)?://)(?:[^@/?#]*@)?(?P<place>(?:{_HOST}(?:,{_HOST})*)?/[\w.%-]*)(?:\?.*)?",
     re.ASCII,
 )
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as asyncpg has it
+        try:
+            await super().close(timeout=CLOSE_SECONDS if timeout is None else timeout)
+        except TimeoutError:
+            return  # it is closed all the same
 
 
 def database_name(url: str) -> str:
@@ -43,7 +54,11 @@ async def connect(
     name = database_name(url)
     try:
         return await asyncpg.connect(
-            url, timeout=seconds, command_timeout=answer_seconds, server_settings=dict(settings)
+            url,
+            timeout=seconds,
+            command_timeout=answer_seconds,
+            server_settings=dict(settings),
+            connection_class=_Connection,
         )
     except TimeoutError:
         cause = f"no answer within {seconds} seconds"

@@ -5,15 +5,18 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bundles.adapters.postgresql import connect, database_name
+from bundles.adapters.postgresql import FAULTS, connect, database_name
 from bundles.core.errors import Failed
 from release.adapters.sql_database import BUSY_SECONDS, SqlDatabase, is_alone, is_reading, opened
 from release.adapters.sql_schema import CONTROL, Schema
 from release.ports import Unanswered
 
 CONNECT_SECONDS = 10
+PING_SECONDS = 5
 ANSWER_SECONDS = 40  # longer than the server itself gives a statement: for a server that can't even say so
 _SETTINGS = {
     "application_name": "headrace",
@@ -97,12 +100,23 @@ async def _opened(url: str, schema: Schema, lock: int) -> AsyncIterator[SqlDatab
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=new_connection,
-        pool_pre_ping=True,  # a connection that was lost since its last use is replaced
         pool_timeout=BUSY_SECONDS,
     )
+    event.listen(engine.sync_engine, "checkout", _ping)
     event.listen(engine.sync_engine, "begin", begin)
     async with opened(engine, name, schema, _is_busy, _FAULTS) as database:
         yield database
+
+
+def _ping(connection: DBAPIConnection, *_: object) -> None:
+    """Have a connection that was lost since its last use replaced, and with it all others, which were too.
+
+    SQLAlchemy's own ping waits as long as a statement may take, for a server or a network that hangs.
+    """
+    try:
+        connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=PING_SECONDS))
+    except FAULTS as error:
+        raise InvalidatePoolError(str(error)) from None
 
 
 def _is_busy(error: BaseException | None) -> bool:

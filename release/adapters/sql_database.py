@@ -94,7 +94,8 @@ class SqlDatabase:
         except self._faults as error:
             raise Failed(
                 f"the {self._schema.owner} {self._name} failed while a change was being committed:"
-                f" {_cause(error)}. The change may be made or not: look before you try again"
+                f" {_cause(error)}. The change may be made or not: look before you try"
+                " again, or send it again with its idempotency key"
             ) from None
 
     @contextmanager

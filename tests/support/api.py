@@ -54,9 +54,9 @@ class Asker:
         return problem
 
 
-def make_tokens(data: Path, tenant: str = "acme") -> dict[Role, str]:
+def make_tokens(data: Path, tenant: str = "acme", database: str | None = None) -> dict[Role, str]:
     """The secrets of a new token of each role; the customer's is of this tenant."""
-    made = make_named(data, {f"a-{role}": grant_of(role, tenant) for role in Role})
+    made = make_named(data, {f"a-{role}": grant_of(role, tenant) for role in Role}, database=database)
     return {role: made[f"a-{role}"] for role in Role}
 
 
@@ -71,12 +71,14 @@ def make_token(data: Path, name: str, grant: Grant, lifetime: int = DAY) -> str:
     return make_named(data, {name: grant}, lifetime)[name]
 
 
-def make_named(data: Path, grants: Mapping[str, Grant], lifetime: int = DAY) -> dict[str, str]:
+def make_named(
+    data: Path, grants: Mapping[str, Grant], lifetime: int = DAY, database: str | None = None
+) -> dict[str, str]:
     """The secrets of new tokens, by their names."""
 
     async def make() -> dict[str, str]:
         sam = Caller("sam", Grant(roles=ADMINS))
-        async with wiring.control(data) as control:
+        async with wiring.control(data, database) as control:
             issued = {
                 name: await create_token(control, name, grant, lifetime, sam, Author(sam.name))
                 for name, grant in grants.items()

@@ -111,17 +111,17 @@ class CollectorProcess(Process):
 class ApiProcess(Process):
     """An admin API on free ports."""
 
-    def __init__(self, data: Path, *arguments: str) -> None:
-        super().__init__(data, "api", "--port", "0", "--probe-port", "0", *arguments)
+    def __init__(self, data: Path, *arguments: str, command: Sequence[str] = (str(HEADRACE),)) -> None:
+        super().__init__(data, "api", "--port", "0", "--probe-port", "0", *arguments, command=command)
         listening = self.wait_for("api listening")
         self.url = f"http://{listening['address']}"
         self.probes = f"http://{listening['probes']}"
 
 
 @contextmanager
-def api(data: Path, *arguments: str) -> Iterator[ApiProcess]:
+def api(data: Path, *arguments: str, command: Sequence[str] = (str(HEADRACE),)) -> Iterator[ApiProcess]:
     """An admin API on this data folder; it must stop cleanly at the end."""
-    process = ApiProcess(data, *arguments)
+    process = ApiProcess(data, *arguments, command=command)
     try:
         yield process
     finally:
