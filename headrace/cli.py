@@ -11,8 +11,9 @@ from bundles.core.errors import Failed, HeadraceError
 from headrace import __version__
 from headrace.completion import VARIABLE, Word, learn_shells
 from headrace.exits import Exit, exit_with
-from headrace.late import absent_is_false, load_verb
+from headrace.late import load_verb
 from headrace.streams import drop_output, prepare_streams
+from headrace.values import read_plainly
 
 # In the order of the help, which is made of this alone: each with the first sentence of its own help.
 # Each is a module of `headrace.verbs`, which has its Typer as `app`.
@@ -78,7 +79,7 @@ class _Verbs(TyperGroup):
         return load_verb(name) if name in VERBS else None
 
     def get_help_option(self, context: Any) -> Any:
-        return absent_is_false(super().get_help_option(context))
+        return read_plainly(super().get_help_option(context))
 
     def format_commands(self, _: Any, formatter: Any) -> None:
         """The verbs by their table: the help waits for none to be loaded."""

@@ -1,34 +1,18 @@
-"""Loads a verb so that its help waits for nothing that only its work needs.
+"""Loads a verb so that its help, its faults of usage and TAB wait for nothing that only its work needs.
 
-The rule for verbs: a module of `headrace.verbs` has the options, and what is drawn. What does the work, and takes
-long to load, it imports as a module that is named in `LATE`, as in `from headrace import wiring`.
+The rule for verbs: a module of `headrace.verbs` imports at its top what its options and the types of its own
+payload are made of. What does the work it imports in the function that does it, once that runs;
+`tests/headrace/test_start.py` has the list of all that may be loaded before.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from importlib.util import LazyLoader, find_spec, module_from_spec
 from typing import Any
 
 from typer import Context
 from typer.main import get_command
 
-# They are loaded when something of them is first used, and not where a verb imports them.
-LATE = (
-    "api.perform",
-    "headrace.access_wiring",
-    "headrace.controller_run",
-    "headrace.declared",
-    "headrace.doctor.examine",
-    "headrace.event_lines",
-    "headrace.policy_file",
-    "headrace.receivers",
-    "headrace.remote",
-    "headrace.service_wiring",
-    "headrace.sources",
-    "headrace.uploads",
-    "headrace.wiring",
-)
+from headrace.values import read_plainly
 
 # They work on a data folder alone: who has chosen a server with a profile must not take one for the other.
 LOCAL = {
@@ -39,14 +23,13 @@ LOCAL = {
 
 def load_verb(name: str) -> Any:
     """The verb's command, with its subcommands."""
-    for path in LATE:
-        _load_late(path)
     app = import_module(f"headrace.verbs.{name.replace('-', '_')}").app
     app.rich_markup_mode = None  # as of the whole command
     command = get_command(app)
     command.name = name
     for each in _below(command):
-        absent_is_false(each.get_help_option(Context(each)))
+        for parameter in [*each.params, each.get_help_option(Context(each))]:
+            read_plainly(parameter)
         each.short_help = first_sentence(each.help)
         if each.callback is not None:
             each.callback = _begun(each.callback, is_local=name in LOCAL)
@@ -58,12 +41,6 @@ def first_sentence(text: str) -> str:
     paragraph = " ".join(text.split("\n\n")[0].split())
     first, stop, _ = paragraph.partition(". ")
     return first + stop.rstrip()
-
-
-def absent_is_false(option: Any) -> Any:
-    """The option of which Typer would find out by pydantic what its absence means, and that is slow to load."""
-    option.default = False
-    return option
 
 
 def _below(command: Any) -> Iterator[Any]:
@@ -89,18 +66,3 @@ def _begun(callback: Callable[..., Any], *, is_local: bool) -> Callable[..., Any
         return callback(*arguments, **options)
 
     return run
-
-
-def _load_late(path: str) -> None:
-    """Have `from package import name` give a module that loads once an attribute of it is asked for."""
-    if path in sys.modules:
-        return
-    spec = find_spec(path)
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError(path)
-    spec.loader = LazyLoader(spec.loader)
-    module = module_from_spec(spec)
-    sys.modules[path] = module
-    spec.loader.exec_module(module)
-    package, _, name = path.rpartition(".")
-    setattr(import_module(package), name, module)  # else the import statement would look into the module

@@ -26,22 +26,22 @@ from api.views.smoke import OutcomeView
 from api.views.tenant import ImportedView, TenantView
 from api.views.token import IssuedTokenView, TokenView
 from bundles.batch import Outcome
+from headrace.apply_run import AppliedView
 from headrace.demo.main import Story
+from headrace.diff_run import ComparisonView
+from headrace.export_run import Exported
+from headrace.keys_run import KeyPair, KeyView, ResignedView
+from headrace.receivers import ReceiverView, Trial
 from headrace.verbs.api import Listening as ApiListening
-from headrace.verbs.apply import AppliedView
 from headrace.verbs.builders import BuilderView
 from headrace.verbs.collect import Listening as Collecting
 from headrace.verbs.completion import Script
-from headrace.verbs.diff import ComparisonView
 from headrace.verbs.doctor import Report
-from headrace.verbs.export_static import Exported
-from headrace.verbs.keys import KeyPair, KeyView, ResignedView
 from headrace.verbs.login import LoggedIn
 from headrace.verbs.logout import LoggedOut
-from headrace.verbs.notify import ReceiverView, Trial
 from headrace.verbs.restore import Restored
 from headrace.verbs.serve import Listening, Renewed
-from headrace.verbs.verify import Verified
+from headrace.verify_run import Verified
 from release.backup import Content
 from release.core.policy import Policy
 from release.core.revisions import RevisionDiff

@@ -5,12 +5,6 @@ from typing import Annotated
 
 import typer
 
-from bundles.core.names import parse_product
-from headrace import policy_file
-from release.adapters.system_clock import SystemClock
-from release.core.names import parse_channel
-from release.core.policy import RolloutRule, first_for
-
 StagesOption = Annotated[
     str | None,
     typer.Option("--stages", help="staging, canary and percentages; each may have its own bake time: 25@2h."),
@@ -39,9 +33,3 @@ PolicyOption = Annotated[
     Path | None,
     typer.Option("--policy", metavar="FILE", help="Take the rollout's rules from this file, not those in force."),
 ]
-
-
-def rule_in(file: Path, product: str, channel: str) -> RolloutRule:
-    """How the file's rules have a rollout on this channel go. Raises `Invalid`."""
-    policy = policy_file.read_policy_file(file, SystemClock().now())
-    return first_for(policy.rollout, parse_product(product), parse_channel(channel)) or RolloutRule()

@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 
 from bundles.core.errors import Invalid
+from bundles.core.names import parse_product
 from headrace.toml_file import read_toml
+from release.adapters.system_clock import SystemClock
 from release.core.freeze import Freeze
-from release.core.policy import Policy
+from release.core.names import parse_channel
+from release.core.policy import Policy, RolloutRule, first_for
 from release.zones import zone_of
 
 _MAX_BYTES = 1024 * 1024
@@ -33,6 +36,12 @@ def policy_in(document: Mapping[str, Any], file: Path, now: int) -> Policy:
         raise Invalid(f"{file}: {error}") from None
     freezes = tuple(_with_calendar(freeze, file.parent, now) for freeze in policy.freeze)
     return msgspec.structs.replace(policy, freeze=freezes)
+
+
+def rule_in(file: Path, product: str, channel: str) -> RolloutRule:
+    """How the file's rules have a rollout on this channel go. Raises `Invalid`."""
+    policy = read_policy_file(file, SystemClock().now())
+    return first_for(policy.rollout, parse_product(product), parse_channel(channel)) or RolloutRule()
 
 
 def _with_calendar(freeze: Freeze, folder: Path, now: int) -> Freeze:

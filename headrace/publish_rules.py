@@ -14,7 +14,7 @@ from bundles.core.provenance import Provenance
 from bundles.core.version import Version
 from bundles.order import Order
 from headrace import wiring
-from headrace.provenance_options import Given, provenance_of, with_archive
+from headrace.provenance_given import Given, provenance_of, with_archive
 
 
 class Made(msgspec.Struct, frozen=True):

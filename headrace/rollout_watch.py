@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import timedelta
 from io import StringIO
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import anyio
 import msgspec
@@ -20,41 +20,9 @@ from bundles.core.errors import Refused
 from headrace.asking import Ask, Asking, sending
 from headrace.channel_text import draw_channel
 from headrace.exits import Exit
-from headrace.options import DEFAULT_DATA, AsJson, ChannelName, Data, Database, ProductName
 from headrace.terminal import tell
 from release.core.ending import How
-from release.core.names import STABLE
 from release.core.plan import parse_duration
-
-Timeout = Annotated[
-    str | None,
-    typer.Option("--timeout", metavar="DURATION", help="Stop watching after this, with exit code 6."),
-]
-Wait = Annotated[
-    bool, typer.Option("--wait", help="Watch the rollout until it ends, as `headrace rollout watch` does.")
-]
-
-
-def watch(
-    product: ProductName,
-    version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="The candidate. Else that of the live rollout.")
-    ] = None,
-    channel: ChannelName = STABLE,
-    timeout: Timeout = None,
-    interval: Annotated[
-        float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between two looks.")
-    ] = 1.0,
-    data: Data = DEFAULT_DATA,
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Watch a rollout until it ends: its stage, its gate's evidence, and the time to the next stage.
-
-    Ends with exit code 0 where the candidate is the stable build, and with 7 where it was rolled back, aborted or
-    superseded. Off a terminal there is a line for each change, with --json a JSON document on one.
-    """
-    end_with_rollout(product, channel, version, Asking(data, database), timeout, as_json, interval)
 
 
 def end_with_rollout(

@@ -23,7 +23,7 @@ from headrace.client import AsyncClient
 from headrace.client.upload import Sent, unseen
 from headrace.options import DEFAULT_DATA
 from headrace.profiles import Profile
-from headrace.provenance_options import Given, provenance_of
+from headrace.provenance_given import Given, provenance_of
 from headrace.remote import client_of
 from headrace.terminal import transfer
 

@@ -3,15 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import anyio
 import typer
 
 from bundles.core.errors import Failed
-from headrace import wiring
 from headrace.backup_options import SecretFile
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import show
-from release.backup import Content, back_up
 
 app = typer.Typer(add_completion=False)
 
@@ -25,6 +22,11 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Write all that the control database holds into a sealed file, at one moment, while others go on."""
+    import anyio
+
+    from headrace import wiring
+    from release.backup import Content, back_up
+
     target = wiring.backup_file(file, secret_file)
 
     async def run() -> Content:

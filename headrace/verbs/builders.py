@@ -1,17 +1,17 @@
 """`headrace builders …`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
-from bundles.core.builders import identity_of
 from bundles.core.errors import Invalid
-from headrace import wiring
 from headrace.options import DEFAULT_DATA, AsJson, Data, example
 from headrace.terminal import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(
     help="The builders whose attestations of builds are believed.", no_args_is_help=True, add_completion=False
@@ -52,6 +52,9 @@ def trust(
     as_json: AsJson = False,
 ) -> None:
     """Believe what a builder's key, or the workflows of a repository by Sigstore, attest of builds."""
+    from bundles.core.builders import identity_of
+    from headrace import wiring
+
     if "://" in builder:
         wiring.builder_files(data).trust_identity(identity_of(builder, issuer))
     elif issuer is not None:
@@ -68,11 +71,15 @@ def distrust(
     as_json: AsJson = False,
 ) -> None:
     """Believe a builder no longer. What it attested is kept, as unverified."""
+    from headrace import wiring
+
     wiring.builder_files(data).distrust(builder)
     _show(data, as_json)
 
 
 def _show(data: Path, as_json: bool) -> None:
+    from headrace import wiring
+
     files = wiring.builder_files(data)
     keys = [BuilderView(key_id=key_id) for key_id in files.trusted_keys()]
     identities = [BuilderView(repository=each.repository, issuer=each.issuer) for each in files.identities()]
@@ -80,7 +87,7 @@ def _show(data: Path, as_json: bool) -> None:
     show(views, as_json, lambda console: _draw(console, views))
 
 
-def _draw(console: Console, views: list[BuilderView]) -> None:
+def _draw(console: "Console", views: list[BuilderView]) -> None:
     for view in views:
         console.print(view.key_id or f"{view.repository}  by {view.issuer}")
     if not views:

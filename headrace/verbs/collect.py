@@ -1,6 +1,5 @@
 """`headrace collect`."""
 
-import asyncio
 from typing import Annotated
 
 import msgspec
@@ -56,6 +55,8 @@ def collect(
     as_json: AsJson = False,
 ) -> None:
     """Collect beacons: what SDKs report of how they went. SIGTERM lets it write what it has, and stop."""
+    import asyncio
+
     import uvloop
 
     from beacons.server import serve

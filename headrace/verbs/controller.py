@@ -3,10 +3,8 @@
 import signal
 from typing import Annotated
 
-import anyio
 import typer
 
-from headrace import controller_run
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, HealthDatabase, NotifyFile, example
 
@@ -33,6 +31,10 @@ def controller(
     Of several on one database one does so, and the others stand by. Each step is told on stdout, with --json as a
     JSON document, and to the receivers of --notify.
     """
+    import anyio
+
+    from headrace import controller_run
+
     stopped_by = anyio.run(controller_run.run, data, database, health_database, notify_file, interval, as_json)
     if stopped_by is signal.SIGINT:
         raise typer.Exit(Exit.INTERRUPTED)

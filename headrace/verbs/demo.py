@@ -4,9 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import anyio
 import typer
-from rich.console import Console
 
 from headrace.options import AsJson, example
 from headrace.terminal import show
@@ -17,6 +15,9 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog=example("headrace demo"))
 def demo(as_json: AsJson = False) -> None:
     """Show the main job on real SDK builds, in a folder of its own that is removed afterwards."""
+    import anyio
+    from rich.console import Console
+
     from headrace.demo.fetch import default_cache, fetch_builds, find_npm, read_lock
     from headrace.demo.main import Story, tell
 

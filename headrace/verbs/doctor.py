@@ -1,17 +1,18 @@
 """`headrace doctor`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
 from api.core.plain import plain
-from headrace.doctor import examine
 from headrace.doctor.finding import Finding, Role, State
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, EdgeSecretsFile, HealthDatabase, example
 from headrace.terminal import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(add_completion=False)
 
@@ -51,6 +52,8 @@ def doctor(
 
     Nothing is changed. Exit code 1 where something has failed; warnings leave it at 0.
     """
+    from headrace.doctor import examine
+
     asked = examine.Asked(origin, probes, edge, edge_secrets, edge_keys_dictionaries)
     setup, findings = examine.examine(data, database, health_database, role, asked)
     report = Report(all(each.state is not State.FAILED for each in findings), setup.role, findings)
@@ -58,7 +61,7 @@ def doctor(
     raise typer.Exit(Exit.OK if report.healthy else Exit.FAILED)
 
 
-def _draw(console: Console, report: Report) -> None:
+def _draw(console: "Console", report: Report) -> None:
     for finding in report.findings:
         console.print(f"{finding.state:<8} {finding.name}: {plain(finding.seen)}")
         if finding.remedy is not None:

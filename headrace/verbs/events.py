@@ -5,10 +5,8 @@ import signal
 import sys
 from typing import Annotated
 
-import anyio
 import typer
 
-from headrace import event_lines
 from headrace.asking import Asking
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
@@ -35,6 +33,10 @@ def events(
 
     What --follow read last, a later one goes on from with --since. While the database is away it waits.
     """
+    import anyio
+
+    from headrace import event_lines
+
     # Nothing is changed here, so there is nothing to finish, also where the database hangs.
     signal.signal(signal.SIGINT, lambda *_: os._exit(Exit.INTERRUPTED))
     try:

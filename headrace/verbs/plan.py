@@ -1,20 +1,18 @@
 """`headrace plan`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from api.views.plan import PlanView, plan_of
 from bundles.core.errors import Invalid
-from headrace import remote
 from headrace.asking import previewing
 from headrace.options import AsJson, TenantsOption, example
-from headrace.profiles import chosen_profile
-from headrace.tenant_list import read_tenants
 from headrace.terminal import show
-from release.adapters.system_clock import SystemClock
-from release.change import Previewed
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.views.plan import PlanView
 
 app = typer.Typer(add_completion=False)
 
@@ -43,6 +41,13 @@ def plan(
 
     The change is tried, with all its rules, in a transaction that is not committed. Options come before it.
     """
+    from api.views.plan import plan_of
+    from headrace import remote
+    from headrace.profiles import chosen_profile
+    from headrace.tenant_list import read_tenants
+    from release.adapters.system_clock import SystemClock
+    from release.change import Previewed
+
     typed = " ".join(change)
     if not any(f"{typed} ".startswith(f"{verb} ") for verb in _CHANGES):
         raise Invalid(f"{typed!r} can't be planned; what can: {', '.join(_CHANGES)}")
@@ -62,7 +67,7 @@ def plan(
     show(answer, as_json, lambda console: _draw(console, answer))
 
 
-def _draw(console: Console, answer: PlanView) -> None:
+def _draw(console: "Console", answer: "PlanView") -> None:
     for channel in answer.channels:
         count = f"{len(channel.moves)} of {channel.known} known tenants and environments move"
         console.print(f"{channel.product} {channel.channel}: {count}")
@@ -78,6 +83,6 @@ def _draw(console: Console, answer: PlanView) -> None:
     console.print(f"nothing was changed (revision {answer.revision})")
 
 
-def _draw_rest(console: Console, count: int) -> None:
+def _draw_rest(console: "Console", count: int) -> None:
     if count > _NAMES_SHOWN:
         console.print(f"  and {count - _NAMES_SHOWN} more: --json has them all")

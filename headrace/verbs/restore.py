@@ -1,19 +1,18 @@
 """`headrace restore`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import anyio
 import msgspec
 import typer
-from rich.console import Console
 
 from bundles.core.errors import Failed
-from headrace import wiring
 from headrace.backup_options import SecretFile
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import show
-from release.backup import restore as restore_backup
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(add_completion=False)
 
@@ -41,6 +40,11 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Put a backup into the control database, of either kind: all of it, verified, or nothing."""
+    import anyio
+
+    from headrace import wiring
+    from release.backup import restore as restore_backup
+
     source = wiring.backup_file(file, secret_file)
 
     async def run() -> tuple[Restored, Failed | None]:
@@ -58,7 +62,7 @@ def restore(
         raise Failed(f"the backup is restored, but it is not known what origins serve by: {unseen}")
 
 
-def _draw(console: Console, restored: Restored) -> None:
+def _draw(console: "Console", restored: Restored) -> None:
     console.print(f"{restored.records} records are restored, at revision {restored.revision}")
     if restored.snapshot_revision is not None and restored.snapshot_revision > restored.revision:
         console.print(

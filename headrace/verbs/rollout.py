@@ -1,25 +1,13 @@
 """`headrace rollout …`."""
 
-from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.core.operation import Operation
-from api.operations.channels import (
-    AbortRollout,
-    ApproveRollout,
-    PauseRollout,
-    PromoteRollout,
-    ReadChannel,
-    ResumeRollout,
-    StartRollout,
-)
-from api.views.channel import ChannelView
 from bundles.core.errors import Invalid
 from headrace.asking import Asking, send
-from headrace.channel_text import draw_channel
 from headrace.options import (
+    DEFAULT_CHANNEL,
     DEFAULT_DATA,
     Actor,
     AsJson,
@@ -41,15 +29,23 @@ from headrace.plan_options import (
     LastOption,
     PolicyOption,
     StagesOption,
-    rule_in,
 )
-from headrace.rollout_watch import Timeout, Wait, end_with_rollout, watch
 from headrace.smoke_options import SmokeBrowser, SmokeCommand, SmokeTimeout, SmokeWebhook
 from headrace.terminal import show
-from release.core.names import STABLE
-from release.core.plan import parse_duration
+
+if TYPE_CHECKING:
+    from api.core.operation import Operation
+    from api.views.channel import ChannelView
 
 app = typer.Typer(help="Move a build to tenants, stage by stage.", no_args_is_help=True, add_completion=False)
+
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="DURATION", help="Stop watching after this, with exit code 6."),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Watch the rollout until it ends, as `headrace rollout watch` does.")
+]
 
 
 @app.command(epilog=example("headrace rollout start posthog-js 1.4.2 --canary acme --bake 30m"))
@@ -73,7 +69,7 @@ def start(
     smoke_command: SmokeCommand = None,
     smoke_webhook: SmokeWebhook = None,
     smoke_timeout: SmokeTimeout = None,
-    channel: ChannelName = STABLE,
+    channel: ChannelName = DEFAULT_CHANNEL,
     reason: Reason = "",
     break_glass: BreakGlass = False,
     wait: Wait = False,
@@ -89,6 +85,10 @@ def start(
 
     What the options leave open, the policy in force decides; smoke tests are added to those that it names.
     """
+    from api.operations.channels import StartRollout
+    from headrace.policy_file import rule_in
+    from headrace.rollout_watch import end_with_rollout
+
     _check_timeout(wait, timeout)
     asked = StartRollout(
         product=product,
@@ -123,7 +123,7 @@ def promote(
         str | None,
         typer.Option("--to", metavar="STAGE", help="Go straight to this later stage, as in 50, or to done."),
     ] = None,
-    channel: ChannelName = STABLE,
+    channel: ChannelName = DEFAULT_CHANNEL,
     reason: Reason = "",
     break_glass: BreakGlass = False,
     wait: Wait = False,
@@ -136,6 +136,9 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Go to the next stage; after the last one, the candidate is the stable build."""
+    from api.operations.channels import PromoteRollout
+    from headrace.rollout_watch import end_with_rollout
+
     _check_timeout(wait, timeout)
     asked = PromoteRollout(product=product, channel=channel, to=to, reason=reason, break_glass=break_glass)
     asking = Asking(data, database, actor, expect_revision, idempotency_key)
@@ -150,7 +153,7 @@ def promote(
 def approve(
     product: ProductName,
     version: VersionText,
-    channel: ChannelName = STABLE,
+    channel: ChannelName = DEFAULT_CHANNEL,
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
@@ -160,6 +163,8 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Let a candidate out of staging, where the policy asks for someone else than the rollout's author."""
+    from api.operations.channels import ApproveRollout
+
     asked = ApproveRollout(product=product, channel=channel, candidate=version, reason=reason)
     _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
 
@@ -167,7 +172,7 @@ def approve(
 @app.command(epilog=example("headrace rollout resume posthog-js"))
 def resume(
     product: ProductName,
-    channel: ChannelName = STABLE,
+    channel: ChannelName = DEFAULT_CHANNEL,
     reason: Reason = "",
     break_glass: BreakGlass = False,
     actor: Actor = None,
@@ -178,6 +183,8 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on from a pause; the stage's bake time begins again."""
+    from api.operations.channels import ResumeRollout
+
     asked = ResumeRollout(product=product, channel=channel, reason=reason, break_glass=break_glass)
     _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
 
@@ -185,50 +192,83 @@ def resume(
 @app.command(epilog=example("headrace rollout status posthog-js --json"))
 def status(
     product: ProductName,
-    channel: ChannelName = STABLE,
+    channel: ChannelName = DEFAULT_CHANNEL,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a channel serves, and where its rollout is."""
+    from api.operations.channels import ReadChannel
+
     _run(ReadChannel(product=product, channel=channel), Asking(data, database), as_json)
 
 
-app.command("watch", epilog=example("headrace rollout watch posthog-js 1.4.2 --timeout 2h"))(watch)
+@app.command(epilog=example("headrace rollout watch posthog-js 1.4.2 --timeout 2h"))
+def watch(
+    product: ProductName,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="The candidate. Else that of the live rollout.")
+    ] = None,
+    channel: ChannelName = DEFAULT_CHANNEL,
+    timeout: Timeout = None,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between two looks.")
+    ] = 1.0,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Watch a rollout until it ends: its stage, its gate's evidence, and the time to the next stage.
+
+    Ends with exit code 0 where the candidate is the stable build, and with 7 where it was rolled back, aborted or
+    superseded. Off a terminal there is a line for each change, with --json a JSON document on one.
+    """
+    from headrace.rollout_watch import end_with_rollout
+
+    end_with_rollout(product, channel, version, Asking(data, database), timeout, as_json, interval)
 
 
-def _verb_for(operation: type[PauseRollout | AbortRollout]) -> Callable[..., None]:
-    """A verb that needs no more than a channel to ask for this operation."""
+@app.command(epilog=example("headrace rollout pause posthog-js"))
+def pause(
+    product: ProductName,
+    channel: ChannelName = DEFAULT_CHANNEL,
+    reason: Reason = "",
+    actor: Actor = None,
+    expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stay at this stage: who has the candidate keeps it, and nobody is added."""
+    from api.operations.channels import PauseRollout
 
-    def verb(
-        product: ProductName,
-        channel: ChannelName = STABLE,
-        reason: Reason = "",
-        actor: Actor = None,
-        expect_revision: ExpectRevision = None,
-        idempotency_key: IdempotencyKey = None,
-        data: Data = DEFAULT_DATA,
-        database: Database = None,
-        as_json: AsJson = False,
-    ) -> None:
-        asked = operation(product=product, channel=channel, reason=reason)
-        _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
-
-    return verb
-
-
-for _name, _operation, _help in (
-    ("pause", PauseRollout, "Stay at this stage: who has the candidate keeps it, and nobody is added."),
-    (
-        "abort",
-        AbortRollout,
-        "End the rollout, live or scheduled: every tenant is back at the stable build, at once.",
-    ),
-):
-    app.command(_name, help=_help, epilog=example(f"headrace rollout {_name} posthog-js"))(_verb_for(_operation))
+    asked = PauseRollout(product=product, channel=channel, reason=reason)
+    _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
 
 
-def _run(asked: Operation[ChannelView], asking: Asking, as_json: bool) -> None:
+@app.command(epilog=example("headrace rollout abort posthog-js"))
+def abort(
+    product: ProductName,
+    channel: ChannelName = DEFAULT_CHANNEL,
+    reason: Reason = "",
+    actor: Actor = None,
+    expect_revision: ExpectRevision = None,
+    idempotency_key: IdempotencyKey = None,
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """End the rollout, live or scheduled: every tenant is back at the stable build, at once."""
+    from api.operations.channels import AbortRollout
+
+    asked = AbortRollout(product=product, channel=channel, reason=reason)
+    _run(asked, Asking(data, database, actor, expect_revision, idempotency_key), as_json)
+
+
+def _run(asked: "Operation[ChannelView]", asking: Asking, as_json: bool) -> None:
+    from headrace.channel_text import draw_channel
+
     view = send(asked, asking)
     show(view, as_json, lambda console: draw_channel(console, view))
 
@@ -237,4 +277,6 @@ def _check_timeout(wait: bool, timeout: str | None) -> None:
     if timeout is not None and not wait:
         raise Invalid("--timeout says how long to --wait: give that too")
     if timeout is not None:
+        from release.core.plan import parse_duration
+
         parse_duration(timeout)  # before anything is changed

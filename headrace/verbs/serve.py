@@ -1,13 +1,11 @@
 """`headrace serve`."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from headrace import wiring
 from headrace.config_file import take_options
 from headrace.options import DEFAULT_DATA, AsJson, Data, EdgeSecretsFile, OpenToAll, SnapshotDatabase, example
 from headrace.reach import refuse_strangers, secrets_in
@@ -105,8 +103,11 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Run the origin. It only reads: builds, snapshots and public keys. SIGTERM lets it finish and stop."""
+    import asyncio
+
     import uvloop
 
+    from headrace import wiring
     from origin.adapters.allocator import give_large_blocks_back
     from origin.adapters.disk_copies import DiskCopies
     from origin.reload import ask_to_reload
