@@ -63,6 +63,7 @@ bench: $(VENV)/.ready-dev
 docs: $(VENV)/.ready
 	$(BIN)/python -m headrace.help_pages docs/cli
 	$(BIN)/python -m headrace.api_pages docs
+	$(BIN)/python -m headrace.promised docs
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .

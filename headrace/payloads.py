@@ -27,6 +27,7 @@ from api.views.tenant import ImportedView, TenantView
 from api.views.token import IssuedTokenView, TokenView
 from bundles.batch import Outcome
 from headrace.apply_run import AppliedView
+from headrace.audit_line import AuditLine
 from headrace.demo.main import Story
 from headrace.diff_run import ComparisonView
 from headrace.export_run import Exported
@@ -108,15 +109,13 @@ PAYLOADS: dict[str, Any] = {
 """The verbs that print one document; of several types where it is one of these."""
 
 LINES: dict[str, Any] = {
+    "audit export": AuditLine,
     "controller": ChannelView,
     "events": EventView,
     "publish-batch": Outcome,
     "rollout watch": (WatchView, EndingView),
 }
 """The verbs that print a document on each line, of this type."""
-
-UNDECLARED = ("audit export",)
-"""The verbs whose documents have no schema: rows of the trail are of whatever places a change wrote to."""
 
 
 def schema_of(verb: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from headrace.terminal import show
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from api.views.audit import AuditRowView, TrailView
+    from api.views.audit import TrailView
     from api.views.refusal import RefusalView
 
 app = typer.Typer(help="Who changed what, when and why.", no_args_is_help=True, add_completion=False)
@@ -45,7 +45,13 @@ def _draw(console: "Console", verdict: "TrailView") -> None:
 
 
 @app.command(epilog=example("headrace audit export > audit.jsonl"))
-def export(data: Data = DEFAULT_DATA, database: Database = None) -> None:
+def export(
+    data: Data = DEFAULT_DATA,
+    database: Database = None,
+    _as_json: Annotated[
+        bool, typer.Option("--json", help="As all verbs have it; the lines are JSON without it too.")
+    ] = False,
+) -> None:
     """Print every change as a line of JSON, the oldest first, with its hash and that of the one before it."""
     import anyio
 
@@ -56,10 +62,11 @@ async def _export(asking: Asking) -> None:
     from api.core.fields import MOST_ITEMS
     from api.core.page import items_of
     from api.operations.changes import ListAuditRows
+    from headrace.audit_line import audit_line
 
     async with sending(ListAuditRows, asking) as ask:
         async for row in items_of(ask, ListAuditRows(limit=MOST_ITEMS)):
-            sys.stdout.write(_line(row))
+            sys.stdout.buffer.write(audit_line(row) + b"\n")
     sys.stdout.flush()
 
 
@@ -86,9 +93,3 @@ def _draw_refusals(console: "Console", views: "Sequence[RefusalView]") -> None:
         for view in views
     ]
     print_table(console, columns, rows, none="nothing was refused")
-
-
-def _line(row: "AuditRowView") -> str:
-    import msgspec
-
-    return msgspec.json.encode({**row.entry, "hash": row.hash}, order="sorted").decode() + "\n"

@@ -183,7 +183,7 @@ def test_a_verb_says_the_same_of_a_data_folder_and_of_a_server(worlds: Worlds, c
     worlds.same(command, code)
     if verb == "plan":
         worlds.same(f"plan --json {rest[0]}", code)
-    elif command != "audit export":  # that is JSON already
+    else:
         worlds.same(f"{command} --json", code)
 
 
