@@ -14,9 +14,8 @@ from bundles.core.trust import TrustedKeys
 from bundles.ports import Store
 from release.change import Control
 from release.core.routing import RoutingTable
-from release.core.snapshot import open_root
 from release.ports import Clock, Ledger, SnapshotStore
-from release.snapshot import read_table
+from release.served_table import ServedTable
 
 
 class Sources(Protocol):
@@ -89,8 +88,7 @@ class OpenedSources:
         self._builders = builders
         self.clock = control.clock
         self.has_ledger = True
-        self._sealed: bytes | None = None
-        self._table: RoutingTable | None = None
+        self._served = ServedTable()
         self._turn = anyio.Lock()
 
     @asynccontextmanager
@@ -99,14 +97,8 @@ class OpenedSources:
         yield self._control.ledger
 
     async def table(self) -> RoutingTable | None:
-        """The last one that was read, as long as the snapshot is the same and its signature holds."""
-        control = self._control
-        sealed = await control.snapshots.read()
-        if sealed is None or sealed != self._sealed:
-            self._table, self._sealed = await read_table(control.snapshots, control.trusted), sealed
-        else:
-            open_root(sealed, control.trusted)
-        return self._table
+        """As the snapshot has it that is there now."""
+        return await self._served.read(self._control.snapshots, self._control.trusted)
 
     @asynccontextmanager
     async def snapshots(self) -> AsyncIterator[SnapshotStore]:

@@ -13,6 +13,7 @@ from headrace import wiring
 from release.adapters.system_clock import SystemClock
 from release.core.routing import RoutingTable
 from release.ports import Clock, Ledger, SnapshotStore
+from release.served_table import ServedTable
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class FolderSources:
     database: str | None
     health_database: str | None = None
     clock: Clock = field(default_factory=SystemClock)
+    served: ServedTable = field(default_factory=ServedTable)
 
     @property
     def has_ledger(self) -> bool:
@@ -35,7 +37,8 @@ class FolderSources:
 
     async def table(self) -> RoutingTable | None:
         """As the snapshot has it that is there now."""
-        return await wiring.routing_table(self.data, self.database, self.trusted())
+        async with self.snapshots() as snapshots:
+            return await self.served.read(snapshots, self.trusted())
 
     def snapshots(self) -> AbstractAsyncContextManager[SnapshotStore]:
         """In the data folder or in PostgreSQL."""

@@ -10,10 +10,10 @@ from cachetools import LRUCache
 from bundles.core.digest import Digest
 from bundles.core.errors import Failed
 from bundles.core.span import Span
+from bundles.flight import SingleFlight
 from bundles.ports import BlobMissing
 from origin import metrics
 from origin.core.answer import BlobBody
-from origin.flight import SingleFlight
 from origin.ports import Builds
 
 MAX_SOUND_KNOWN = 10_000

@@ -5,9 +5,9 @@ from cachetools import LRUCache, TTLCache
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
+from bundles.flight import SingleFlight
 from bundles.load import open_manifest
 from origin.core.prepared import PreparedBuild, prepare
-from origin.flight import SingleFlight
 from origin.ports import Builds
 
 _Key = tuple[Product, Version]

@@ -17,10 +17,10 @@ from bundles.core.names import Product
 from bundles.core.span import Span
 from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
+from bundles.flight import SingleFlight
 from bundles.load import open_manifest
 from bundles.ports import BlobMissing, BuildReader
 from origin import metrics
-from origin.flight import SingleFlight
 from origin.ports import Copies, NotKept
 
 _log = structlog.get_logger()

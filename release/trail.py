@@ -10,8 +10,8 @@ from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys
 from release.core.audit import GENESIS, Entry, Fault, Row, TrailCheck, open_row
 from release.core.names import Channel
+from release.core.snapshot import open_root
 from release.ports import Ledger, Reading, SnapshotStore
-from release.snapshot import read_table
 
 MOST_AT_ONCE = 500
 """So many changes are read on at once: no slow reader of theirs holds a transaction open."""
@@ -31,8 +31,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
 async def verify_trail(ledger: Ledger, snapshots: SnapshotStore, trusted: TrustedKeys) -> Verdict:
     """Whether each row is as it was written, and none is missing. Raises `Failed` for a damaged snapshot."""
-    table = await read_table(snapshots, trusted)
-    anchors = {table.revision: table.audit_head} if table is not None and table.audit_head else {}
+    sealed = await snapshots.read()
+    root = None if sealed is None else open_root(sealed, trusted)
+    anchors = {root.revision: root.audit_head} if root is not None and root.audit_head else {}
     async with ledger.reading() as reading:
         faults = await check_trail(reading, anchors)
         revision = await reading.revision()
@@ -41,13 +42,13 @@ async def verify_trail(ledger: Ledger, snapshots: SnapshotStore, trusted: Truste
 
 async def check_trail(reading: Reading, anchors: dict[int, str]) -> tuple[Fault, ...]:
     """The faults of the trail, of which `anchors` has hashes by revision that are vouched for."""
-    check, table = TrailCheck(anchors), await reading.table()
+    check = TrailCheck(anchors)
     async with aclosing(reading.trail()) as rows, aclosing(reading.changed_channels()) as channels:
         found_by = _FoundBy(channels)
         async for row in rows:
             check.add(row)
             check.look_up(row, await found_by.channels_of(row))
-    check.finish(table.revision, table.audit_head)
+    check.finish(await reading.revision(), await reading.audit_head())
     return tuple(check.faults)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any, TypeVar
 
+import anyio.to_thread
 import msgspec
 from sqlalchemy import Column, Table, false, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +24,7 @@ SCHEMA_RECORD = "schema"
 _MOST_CHANGES = 1_000
 
 T = TypeVar("T")
+Rows = Iterable[Any]
 
 
 class SqlReading:
@@ -42,36 +44,17 @@ class SqlReading:
     async def table(self, *, with_tenants: bool = True) -> RoutingTable:
         """The routing table, whole or without tenants' pins and attributes."""
         revision, audit_head = await self._head()
-        channels: dict[Product, dict[Channel, ChannelState]] = {}
-        pins: dict[Product, dict[str, Pin]] = {}
-        blocks: dict[Product, dict[Version, Block]] = {}
-        retired: dict[Product, set[Version]] = {}
-        for product, name, state in await self._connection.execute(select(schema.channels)):
-            channels.setdefault(product, {})[name] = decode_document(state, ChannelState)
-        included = true() if with_tenants else false()
-        query = select(schema.pins).where(included)
-        for product, tenant, environment, pin in await self._connection.execute(query):
-            key = PinKey(Tenant(tenant), Environment(environment))
-            pins.setdefault(product, {})[str(key)] = decode_document(pin, Pin)
-        for product, version, block in await self._connection.execute(select(schema.blocks)):
-            blocks.setdefault(product, {})[version] = decode_document(block, Block)
-        for product, version in await self._connection.execute(select(schema.retired)):
-            retired.setdefault(product, set()).add(version)
-        columns = schema.documents.c
-        query = select(columns.name, columns.document).filter_by(kind=TENANTS.name).where(included)
-        tenants = {
-            Tenant(name): decode_document(known, TENANTS.type)
-            for name, known in await self._connection.execute(query)
-        }
-        products = {
-            product: ProductRoutes(
-                channels.get(product, {}),
-                pins.get(product, {}),
-                blocks.get(product, {}),
-                frozenset(retired.get(product, ())),
-            )
-            for product in channels.keys() | pins.keys() | blocks.keys() | retired.keys()
-        }
+        included, columns = true() if with_tenants else false(), schema.documents.c
+        queries = (
+            select(schema.channels),
+            select(schema.pins).where(included),
+            select(schema.blocks),
+            select(schema.retired),
+            select(columns.name, columns.document).filter_by(kind=TENANTS.name).where(included),
+        )
+        rows = [(await self._connection.execute(query)).all() for query in queries]
+        # Of a million pins it takes seconds, in which a server has others to answer.
+        products, tenants = await anyio.to_thread.run_sync(_decode_table, *rows)
         return RoutingTable(revision=revision, products=products, audit_head=audit_head, tenants=tenants)
 
     async def changed_since(self, revision: int, audit_head: str) -> Mapping[PartKey, Part] | None:
@@ -209,7 +192,34 @@ class SqlReading:
         return found.revision, found.audit_head
 
 
-def _pins(rows: Iterable[Any]) -> Mapping[str, Pin]:
+def _decode_table(*rows: Rows) -> tuple[dict[Product, ProductRoutes], dict[Tenant, Attributes]]:
+    of_channels, of_pins, of_blocks, of_retired, of_tenants = rows
+    channels: dict[Product, dict[Channel, ChannelState]] = {}
+    pins: dict[Product, dict[str, Pin]] = {}
+    blocks: dict[Product, dict[Version, Block]] = {}
+    retired: dict[Product, set[Version]] = {}
+    for product, name, state in of_channels:
+        channels.setdefault(product, {})[name] = decode_document(state, ChannelState)
+    for product, tenant, environment, pin in of_pins:
+        key = PinKey(Tenant(tenant), Environment(environment))
+        pins.setdefault(product, {})[str(key)] = decode_document(pin, Pin)
+    for product, version, block in of_blocks:
+        blocks.setdefault(product, {})[version] = decode_document(block, Block)
+    for product, version in of_retired:
+        retired.setdefault(product, set()).add(version)
+    products = {
+        product: ProductRoutes(
+            channels.get(product, {}),
+            pins.get(product, {}),
+            blocks.get(product, {}),
+            frozenset(retired.get(product, ())),
+        )
+        for product in channels.keys() | pins.keys() | blocks.keys() | retired.keys()
+    }
+    return products, {Tenant(name): decode_document(known, TENANTS.type) for name, known in of_tenants}
+
+
+def _pins(rows: Rows) -> Mapping[str, Pin]:
     return {
         str(PinKey(Tenant(tenant), Environment(environment))): decode_document(pin, Pin)
         for tenant, environment, pin in rows

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from origin.flight import SingleFlight
+from bundles.flight import SingleFlight
 
 pytestmark = pytest.mark.anyio
 
