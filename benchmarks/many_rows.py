@@ -14,7 +14,7 @@ RARE = 20
 
 
 def filling(count: int) -> Iterator[str]:
-    """Statements that bring an empty ledger to so many tenants and pins, and to so many changes."""
+    """Statements that bring an empty ledger to so many tenants, pins and changes; the pins are at 1.0.0."""
     yield _insert(count, "documents (kind, name, document)", "'tenant', 'tenant-' || n, '{\"tier\":\"free\"}'")
     pin = '{"author":"sam","reason":"tested","target":"1.0.0"}'
     yield _insert(
@@ -33,6 +33,7 @@ def filling(count: int) -> Iterator[str]:
         f"""n, {product}, '{entry}' || n || ',"subject":"stable","verb":"start"}}', '0'""",
     )
     channel = f"CASE WHEN n <= {2 * RARE} THEN '{RARE_CHANNEL}' ELSE 'stable' END"
+    yield f"INSERT INTO channels (product, name, state) VALUES ('{SDK}', 'stable', '{{\"history\":[\"1.0.0\"]}}')"
     yield _insert(count, "changed_channels (product, channel, revision)", f"{product}, {channel}, n")
     yield f"UPDATE current_revision SET revision = {count}"
 

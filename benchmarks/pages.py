@@ -27,6 +27,7 @@ from api.core.page import seal_cursor
 from api.core.role import Role
 from api.operations.changes import ListAuditRows, ListChanges, Order
 from api.operations.pins import ListPins
+from api.operations.resolutions import ListHolders
 from api.operations.tenants import ListTenants
 from api.perform import Plane, perform
 from api.sources import OpenedSources
@@ -47,6 +48,9 @@ _MIDST: Mapping[str, Operation[Any]] = {
     "a rare product's": ListChanges(product=RARE_PRODUCT),
     "a rare channel's": ListChanges(product=SDK, channel=RARE_CHANNEL),
     "rows of the audit trail": ListAuditRows(cursor=seal_cursor("500")),
+    "who has a build": ListHolders(
+        product=SDK, version="1.0.0", limit=100, cursor=seal_cursor("tenant-500~production")
+    ),
 }
 
 
@@ -65,6 +69,7 @@ async def _filled(folder: Path, count: int) -> AsyncIterator[Plane]:
         with contextlib.closing(sqlite3.connect(folder / "control.db")) as connection:
             connection.executescript(";".join(filling(count)))
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log of one large change slows what is read
+        await control.sync(thorough=True)
         yield Plane(control, access, OpenedSources(control))
 
 

@@ -9,7 +9,7 @@ from bundles.core.names import Product
 from bundles.core.version import Version
 from release.core.acts import Act, acts_of
 from release.core.ahead import Turn, held_by_table, turns_ahead
-from release.core.moves import Holder, holders, known_askers
+from release.core.askers import Holder, known_to
 from release.core.names import Channel, Environment, Tenant
 from release.core.resolve import Resolution, resolve_tenant
 from release.core.routing import ChannelState, Pin, PinKey, ProductRoutes, RoutingTable
@@ -32,11 +32,23 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """Who gets a build at a revision, of so many known tenants and environments."""
+    """Who gets a build at a revision, of so many known tenants and environments; a part of them.
+
+    `last` is whom was looked at last, where there are more.
+    """
 
     revision: int
     known: int
     holders: list[Holder]
+    last: PinKey | None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Which part of a list: what comes after this one, so many at most, once so many were looked at."""
+
+    after: PinKey | None
+    limit: int
+    looked_at: int
 
 
 def explain(
@@ -73,12 +85,19 @@ def find_holders(
     version: Version,
     channel: Channel,
     tenants: Collection[Tenant],
+    part: Part,
 ) -> Held:
     """Who gets a build, of these tenants and those that the routing table names. Raises as `explain` does."""
-    table, _ = _routes(table, product)
-    askers = known_askers(table, product, tenants)
-    found = holders(table, product, version, channel, askers, now)
-    return Held(table.revision, len(askers), found)
+    table, routes = _routes(table, product)
+    known, found, last = known_to(table, product), list[Holder](), part.after
+    for place, asker in enumerate(known.after(part.after, tenants)):
+        if len(found) == part.limit or place == part.looked_at:
+            return Held(table.revision, known.count(tenants), found, last)
+        last = asker
+        resolution = resolve_tenant(routes, asker.tenant, asker.environment, channel, now=now, known=table.tenants)
+        if resolution.build == version:
+            found.append(Holder(asker.tenant, asker.environment, resolution.reason))
+    return Held(table.revision, known.count(tenants), found, None)
 
 
 def _routes(table: RoutingTable | None, product: Product) -> tuple[RoutingTable, ProductRoutes]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import anyio.to_thread
 
 from api.core.access import READERS
-from api.core.page import page_of
+from api.core.page import open_cursor, seal_cursor
 from api.operations.resolutions import FindHolders, ListHolders, ReadResolution
 from api.perform import Look, reads
 from api.sources import Sources
@@ -13,11 +13,13 @@ from api.views.resolution import HoldersView, ResolutionView, view_resolution, w
 from bundles.core.errors import Failed, NotFound
 from bundles.core.names import Product, parse_product
 from bundles.core.version import parse_version
-from release.core.moves import Holder
 from release.core.names import Channel, Tenant, parse_channel, parse_environment, parse_tenant
-from release.core.routing import ChannelState
+from release.core.routing import ChannelState, parse_pin_key
 from release.holds import holds_ahead
-from release.why import explain, find_holders
+from release.why import Part, explain, find_holders
+
+_MOST_LOOKED_AT = 20_000
+"""So many tenants are looked at for a page of those that have a build, or as many as the page may have."""
 
 
 @reads(ReadResolution)
@@ -66,12 +68,9 @@ async def _holders(look: Look, asked: ListHolders | FindHolders, tenants: Sequen
         parse_version(asked.version),
         parse_channel(asked.channel),
     )
+    part = Part(open_cursor(asked.cursor, parse_pin_key), asked.limit, max(asked.limit, _MOST_LOOKED_AT))
     table, now = await look.sources.table(), look.sources.clock.now()
-    # Of a million tenants it takes seconds, in which others are to be answered.
-    held = await anyio.to_thread.run_sync(find_holders, table, now, product, version, channel, tenants)
-    page = page_of(held.holders, _key, asked.cursor, asked.limit)
-    return HoldersView(product, version, channel, held.revision, held.known, page.items, page.next)
-
-
-def _key(holder: Holder) -> str:
-    return f"{holder.tenant}\0{holder.environment}"  # sorted as the two are one after the other
+    # What is prepared of a new table takes seconds of a million tenants, in which others are to be answered.
+    held = await anyio.to_thread.run_sync(find_holders, table, now, product, version, channel, tenants, part)
+    cursor = None if held.last is None else seal_cursor(str(held.last))
+    return HoldersView(product, version, channel, held.revision, held.known, tuple(held.holders), cursor)

@@ -8,8 +8,8 @@ import msgspec
 from api.times import format_time
 from release.core.acts import Act, ActKind
 from release.core.ahead import Turn, TurnKind
+from release.core.askers import Holder
 from release.core.bucket import format_share, fraction_of
-from release.core.moves import Holder
 from release.core.names import PRODUCTION, STABLE
 from release.core.resolve import Passed, Reason
 

@@ -1,4 +1,4 @@
-"""Who gets another build by a change, and who gets a given one: for tenants that are known by name."""
+"""Who gets another build by a change: for tenants that are known by name."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,9 +6,10 @@ import msgspec
 
 from bundles.core.names import Product
 from bundles.core.version import Version
+from release.core.askers import named_by_plans
 from release.core.names import PRODUCTION, STABLE, Channel, Environment, Tenant
-from release.core.resolve import Reason, Resolution, first_reached, resolve_tenant
-from release.core.routing import PinKey, ProductRoutes, RoutingTable, parse_pin_key
+from release.core.resolve import Resolution, first_reached, resolve_tenant
+from release.core.routing import PinKey, RoutingTable, parse_pin_key
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -18,14 +19,6 @@ class Move(msgspec.Struct, frozen=True):
     environment: Environment
     before: Version | None
     after: Version | None
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """A tenant that gets a build, and why."""
-
-    tenant: Tenant
-    environment: Environment
-    reason: Reason
 
 
 class StageAhead(msgspec.Struct, frozen=True):
@@ -39,7 +32,7 @@ def known_askers(table: RoutingTable, product: Product, tenants: Iterable[Tenant
     """These tenants and those that the routing table names, each in production and where it has a pin; sorted."""
     routes = table.routes(product)
     pinned = [parse_pin_key(key) for key in routes.pins]
-    named = {*tenants, *table.tenants, *(key.tenant for key in pinned), *_named_by_plans(routes)}
+    named = {*tenants, *table.tenants, *(key.tenant for key in pinned), *named_by_plans(routes)}
     return sorted({*pinned, *(PinKey(tenant, PRODUCTION) for tenant in named)})
 
 
@@ -68,18 +61,6 @@ def moves(
         for asker in askers
     )
     return [move for move in resolved if move.before != move.after]
-
-
-def holders(
-    table: RoutingTable, product: Product, version: Version, channel: Channel, askers: Iterable[PinKey], now: int
-) -> list[Holder]:
-    """Those of the askers who get this build of the channel."""
-    resolved = ((asker, resolve_in(table, product, channel, asker, now)) for asker in askers)
-    return [
-        Holder(asker.tenant, asker.environment, resolution.reason)
-        for asker, resolution in resolved
-        if resolution.build == version
-    ]
 
 
 def changed_channels(before: RoutingTable, after: RoutingTable) -> Iterator[tuple[Product, Channel]]:
@@ -115,11 +96,3 @@ def stages_ahead(
             if place is not None:
                 reached[names[place]].append(asker.tenant)
     return [StageAhead(name, tuple(tenants)) for name, tenants in reached.items()]
-
-
-def _named_by_plans(routes: ProductRoutes) -> Iterator[Tenant]:
-    for state in routes.channels.values():
-        coming = state.coming
-        if coming is not None:
-            yield from coming.plan.canary_tenants
-            yield from coming.plan.targeting.held_tenants

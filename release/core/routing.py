@@ -15,6 +15,7 @@ from release.core.plan import Plan, Stage
 from release.core.targeting import Attributes
 
 if TYPE_CHECKING:
+    from release.core.askers import KnownAskers
     from release.core.resolve import Choice
 
 MAX_HISTORY = 1_000
@@ -189,6 +190,11 @@ class ProductRoutes(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         return known[wanted.text]
 
     @cached_property
+    def pins_in_order(self) -> list[str]:
+        """Whose pins there are, as `pins` has it, by tenants and then by environments."""
+        return sorted(self.pins, key=lambda key: key.replace("~", "\0"))
+
+    @cached_property
     def choices(self) -> "dict[Channel, Choice]":
         """What resolution has prepared of the channels; it is the same as long as these routes are."""
         return {}
@@ -202,7 +208,7 @@ class ProductRoutes(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         return {version for channel in ranged for version in channel.history}
 
 
-class RoutingTable(msgspec.Struct, frozen=True):
+class RoutingTable(msgspec.Struct, frozen=True, dict=True):
     """Every product's routes, and what is known of tenants, at a revision that only grows.
 
     `audit_head` is the hash of the audit trail's last row: with it, the signature vouches for the whole trail.
@@ -217,3 +223,13 @@ class RoutingTable(msgspec.Struct, frozen=True):
     def routes(self, product: Product) -> ProductRoutes:
         """The product's routes; empty ones where nothing of it was released."""
         return self.products.get(product, ProductRoutes())
+
+    @cached_property
+    def tenants_in_order(self) -> list[Tenant]:
+        """The tenants of whom something is known."""
+        return sorted(self.tenants)
+
+    @cached_property
+    def askers(self) -> "dict[Product, KnownAskers]":
+        """Who is known to ask for each product, as it was prepared; it is the same as long as this table is."""
+        return {}

@@ -143,7 +143,9 @@ def _rows_in(plan: dict[str, Any]) -> int:
 
 async def fill(database: str, count: int, request: pytest.FixtureRequest) -> None:
     """Empty the ledger's lists, and bring them to so many."""
-    emptied = [f"DELETE FROM {name}" for name in ("documents", "pins", "audit_entries", "changed_channels")]
+    emptied = [
+        f"DELETE FROM {name}" for name in ("channels", "documents", "pins", "audit_entries", "changed_channels")
+    ]
     script = "; ".join([*emptied, *filling(count)])
     if "://" in database:
         server: PostgresServer = request.getfixturevalue("postgresql")
