@@ -1,11 +1,13 @@
 """Performs an operation on behalf of a caller: the one way in, for the HTTP server and the command line alike."""
 
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import anyio
 import msgspec
 
 from api.core.access import READERS, Caller
@@ -24,12 +26,21 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
 class Plane(msgspec.Struct, frozen=True):
-    """The real parts that operations are performed on; without `publishing` nothing is published here."""
+    """The real parts that operations are performed on; without `publishing` nothing is published here.
+
+    An operation that could take longer than `most_seconds` ends then, and says what is left of it.
+    """
 
     control: Control
     access: Access
     sources: Sources
     publishing: "Publishing | None" = None
+    most_seconds: float = math.inf
+
+    def work_time(self) -> Callable[[], bool]:
+        """From now on, whether the time is over that an operation may take."""
+        end = anyio.current_time() + self.most_seconds
+        return lambda: anyio.current_time() >= end
 
 
 class Call(msgspec.Struct, frozen=True):

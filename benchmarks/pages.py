@@ -41,7 +41,7 @@ _VIEWER = Caller("benchmark", Grant(roles=frozenset({Role.VIEWER})))
 _MIDST: Mapping[str, Operation[Any]] = {
     "tenants": ListTenants(cursor=seal_cursor("tenant-500")),
     "pins": ListPins(product=SDK, cursor=seal_cursor("tenant-500~production")),
-    "pins with warnings": ListPins(product=SDK, cursor=seal_cursor("tenant-500~production"), warned=True),
+    "pins with warnings": ListPins(product=SDK, warned=True),
     "changes, the newest": ListChanges(),
     "changes, the oldest": ListChanges(order=Order.OLDEST, cursor=seal_cursor("500")),
     "a product's changes": ListChanges(product=SDK),

@@ -1,6 +1,6 @@
 """Sweep: remove the blobs that no build needs."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Callable, Collection
 
 import anyio
 import msgspec
@@ -20,29 +20,48 @@ _READ_AT_A_TIME = 16
 _REMOVED_AT_A_TIME = 1_000
 
 
+IsOver = Callable[[], bool]
+"""Whether the time is over that the work may take; it is asked between its steps."""
+
+
+def never() -> bool:
+    """For work that may take as long as it takes."""
+    return False
+
+
+class TimeIsOver(Failed):
+    """The time was over before it was known what builds need. Nothing was changed."""
+
+
 class Garbage(msgspec.Struct, frozen=True):
-    """Blobs that no build needs: how many, and their bytes in all."""
+    """Blobs that no build needs: how many, and their bytes in all; not `is_whole` where not all were looked at."""
 
     blobs: int = 0
     size: int = 0
+    is_whole: bool = True
 
     def __add__(self, blob: StoredBlob) -> "Garbage":
-        return Garbage(self.blobs + 1, self.size + blob.size)
+        return Garbage(self.blobs + 1, self.size + blob.size, self.is_whole)
 
 
 async def needed_blobs(
-    store: BuildReader, trusted: TrustedKeys, without: Collection[tuple[Product, Version]]
+    store: BuildReader,
+    trusted: TrustedKeys,
+    without: Collection[tuple[Product, Version]],
+    is_over: IsOver = never,
 ) -> set[bytes]:
     """The digests, 32 bytes each, of all that the builds need but for those that are about to be retired.
 
     About 100 MB of memory for a million of them. A build that can't be read, or whose signature is wrong, raises
-    `Failed`: what it needs is not known.
+    `Failed`: what it needs is not known. So does `TimeIsOver`.
     """
     needed: set[bytes] = set()
     slots = anyio.CapacityLimiter(_READ_AT_A_TIME)
 
     async def add(product: Product, version: Version) -> None:
         async with slots:
+            if is_over():
+                raise TimeIsOver("the time was over before all builds that stay were read: nothing was changed")
             manifest = await load_build(store, trusted, product, version)
         if manifest is None:
             raise Failed(f"{product}@{version} is listed, but has no manifest")
@@ -56,7 +75,7 @@ async def needed_blobs(
                         group.start_soon(add, product, version)
         except ExceptionGroup as faults:
             fault = first_known(faults)
-            if not isinstance(fault, Failed):
+            if not isinstance(fault, Failed) or isinstance(fault, TimeIsOver):
                 raise fault from faults
             raise Failed(
                 f"{fault}. No blob is removed while it is unknown who needs it: mend that build,"
@@ -65,15 +84,20 @@ async def needed_blobs(
     return needed
 
 
-async def measure(store: Store, needed: Collection[bytes], now: int) -> Garbage:
+async def measure(store: Store, needed: Collection[bytes], now: int, is_over: IsOver = never) -> Garbage:
     """What a sweep would remove where these are the needed blobs. Removes nothing."""
     found = Garbage()
-    async for blob in _garbage(store, needed, now):
-        found += blob
+    async for blob in store.blobs():
+        if is_over():
+            return msgspec.structs.replace(found, is_whole=False)
+        if _is_garbage(blob, needed, now):
+            found += blob
     return found
 
 
-async def sweep(store: Store, sweeper: Sweeper, needed: Collection[bytes], now: int) -> Garbage:
+async def sweep(
+    store: Store, sweeper: Sweeper, needed: Collection[bytes], now: int, is_over: IsOver = never
+) -> Garbage:
     """Remove every blob that is not `needed`, and what killed publishers left half-written.
 
     What is needed was looked up while the sweeper kept publishers out. Whatever ends a sweep midway, the next one
@@ -82,9 +106,13 @@ async def sweep(store: Store, sweeper: Sweeper, needed: Collection[bytes], now: 
     await sweeper.remove_unfinished()
     removed = Garbage()
     batch: list[StoredBlob] = []
-    async for blob in _garbage(store, needed, now):
-        batch.append(blob)
-        removed += blob
+    async for blob in store.blobs():
+        if is_over():
+            removed = msgspec.structs.replace(removed, is_whole=False)
+            break
+        if _is_garbage(blob, needed, now):
+            batch.append(blob)
+            removed += blob
         if len(batch) == _REMOVED_AT_A_TIME:
             await sweeper.remove_blobs([each.digest for each in batch])
             batch.clear()
@@ -92,7 +120,5 @@ async def sweep(store: Store, sweeper: Sweeper, needed: Collection[bytes], now: 
     return removed
 
 
-async def _garbage(store: Store, needed: Collection[bytes], now: int) -> AsyncIterator[StoredBlob]:
-    async for blob in store.blobs():
-        if bytes.fromhex(blob.digest) not in needed and now - blob.stored_at > GRACE_SECONDS:
-            yield blob
+def _is_garbage(blob: StoredBlob, needed: Collection[bytes], now: int) -> bool:
+    return bytes.fromhex(blob.digest) not in needed and now - blob.stored_at > GRACE_SECONDS

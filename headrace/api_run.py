@@ -25,6 +25,9 @@ from headrace.access_wiring import access_store
 from headrace.health_wiring import health_store, open_source_map
 from headrace.login_file import LoginFile
 
+_MOST_SECONDS = 45.0
+"""An operation that could take longer ends then: proxies and clients wait for a minute at most, as a rule."""
+
 
 class Settings(msgspec.Struct, frozen=True):
     """What the API is run with."""
@@ -53,7 +56,7 @@ async def run_api(
     ):
         reports = Reports(health.errors, open_source_map)
         sources = OpenedSources(control, reports, lambda: wiring.builders(settings.data))
-        plane = Plane(control, access, sources, wiring.publishing(control))
+        plane = Plane(control, access, sources, wiring.publishing(control), _MOST_SECONDS)
         log = AccessLog(access, control.clock)
         gate = AccessGate(Admission(plane, log, settings.limits), log)
         leaks = (LEAKS.method, LEAKS.path, LeaksEndpoint(plane, gate, settings.leak_reporters))

@@ -17,7 +17,7 @@ from bundles.core.names import Product
 from bundles.core.retention import Decision, Policy, Verdict, decide, decide_named
 from bundles.core.version import Version
 from bundles.ports import Store, Sweeper
-from bundles.sweep import Garbage, measure, needed_blobs, sweep
+from bundles.sweep import Garbage, IsOver, TimeIsOver, measure, needed_blobs, never, sweep
 from release.change import Author, Begin, Control, Subject
 from release.core.audit import Entry
 from release.core.needs import needed_builds, without
@@ -47,20 +47,28 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class Retirement(msgspec.Struct, frozen=True):
-    """What was decided of each product, and what is garbage with it."""
+    """What was decided of each product, and what is garbage with it.
+
+    So many builds are `left` to retire where the time was over; then no blob was looked at.
+    """
 
     products: tuple[Decided, ...]
     garbage: Garbage
+    left: int = 0
 
 
-async def preview_retirement(control: Control, store: Store, wanted: Wanted) -> Retirement:
+async def preview_retirement(
+    control: Control, store: Store, wanted: Wanted, is_over: IsOver = never
+) -> Retirement:
     """What `retire` would do now. Changes nothing; raises as `retire` does."""
-    decided = await _decide_all(control, store, wanted, await control.ledger.table())
-    needed = await needed_blobs(store, control.trusted, _going(decided))
-    return Retirement(decided, await measure(store, needed, control.clock.now()))
+    decided = await _decide_all(control, store, wanted, await control.ledger.table(), is_over)
+    needed = await needed_blobs(store, control.trusted, _going(decided), is_over)
+    return Retirement(decided, await measure(store, needed, control.clock.now(), is_over))
 
 
-async def retire(control: Control, store: Store, wanted: Wanted, author: Author) -> Retirement:
+async def retire(
+    control: Control, store: Store, wanted: Wanted, author: Author, is_over: IsOver = never
+) -> Retirement:
     """Retire and sweep.
 
     Raises `Refused` for a named build that is needed, and where nothing was ever released, since it is not known
@@ -68,19 +76,32 @@ async def retire(control: Control, store: Store, wanted: Wanted, author: Author)
     is raised where a publish is running or a release engineer was faster. It may always be run again.
 
     With an idempotency key, no more builds of a product are retired than when it was asked for before.
+
+    Once the time `is_over`, it ends: what is left is done when it is asked for again. Some builds are retired each
+    time, unless it was over before it was known what may go, which raises `TimeIsOver`.
     """
     await control.sync()
     async with store.sweeping() as sweeper:
         table = await control.ledger.table()
-        decided = await _decide_all(control, store, wanted, table, author)
-        needed = await needed_blobs(store, control.trusted, _going(decided))
-        for each in decided:
+        decided = await _decide_all(control, store, wanted, table, is_over, author)
+        needed = await needed_blobs(store, control.trusted, _going(decided), is_over)
+        has_retired = False
+        for place, each in enumerate(decided):
+            if has_retired and is_over():  # and no blob goes: what is left of the builds still needs some
+                left = sum(len(later.retired) for later in decided[place:])
+                return Retirement(decided[:place], Garbage(is_whole=False), left)
             await _retire(control, sweeper, wanted, each, _routes(table, each.product), author)
-        return Retirement(decided, await sweep(store, sweeper, needed, control.clock.now()))
+            has_retired = has_retired or bool(each.retired)
+        return Retirement(decided, await sweep(store, sweeper, needed, control.clock.now(), is_over))
 
 
 async def _decide_all(
-    control: Control, store: Store, wanted: Wanted, table: RoutingTable, author: Author | None = None
+    control: Control,
+    store: Store,
+    wanted: Wanted,
+    table: RoutingTable,
+    is_over: IsOver,
+    author: Author | None = None,
 ) -> tuple[Decided, ...]:
     if table.revision == 0:
         raise Refused(
@@ -90,6 +111,8 @@ async def _decide_all(
     products = await _products(store, wanted, table)
     decided = []
     for product in products:
+        if is_over():
+            raise TimeIsOver("the time was over before all products were looked at: nothing was changed")
         before = None if author is None else await control.earlier(_subject(wanted, product), author)
         decided.append(await _decide(control, store, wanted, product, _routes(table, product), before))
     return tuple(decided)

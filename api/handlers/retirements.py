@@ -23,7 +23,9 @@ async def retire_(call: Call, asked: RetireBuilds) -> RetirementView:
         policy=Policy(asked.keep, parse_duration(asked.older_than)),
         named=tuple(parse_version(text) for text in asked.versions),
     )
+    control, is_over = call.control, call.plane.work_time()
     if not asked.apply or call.terms.is_preview:
-        return view_retirement(await preview_retirement(call.control, call.control.builds, wanted), applied=False)
-    made = await retire(call.control, call.control.builds, wanted, call.author(asked))
+        found = await preview_retirement(control, control.builds, wanted, is_over)
+        return view_retirement(found, applied=False)
+    made = await retire(control, control.builds, wanted, call.author(asked), is_over)
     return view_retirement(made, applied=True)

@@ -25,7 +25,8 @@ class RetirementView(msgspec.Struct, frozen=True):
     """What was done, or with `applied` false what would be: each build's verdict, and the blobs that go.
 
     `retired_already` are builds that were named, as product@version, or retired by the same request, and had gone
-    before.
+    before. Where the time that a request may take was over, `is_done` is false, and so many builds are `left`
+    to retire: ask again for the rest.
     """
 
     applied: bool
@@ -33,6 +34,8 @@ class RetirementView(msgspec.Struct, frozen=True):
     retired_already: tuple[str, ...]
     removed_blobs: int
     removed_bytes: int
+    left: int
+    is_done: bool
 
 
 def view_retirement(retirement: "Retirement", *, applied: bool) -> RetirementView:
@@ -49,4 +52,7 @@ def view_retirement(retirement: "Retirement", *, applied: bool) -> RetirementVie
         for decision in decided.decisions
     )
     already = tuple(f"{each.product}@{version}" for each in retirement.products for version in each.already)
-    return RetirementView(applied, builds, already, retirement.garbage.blobs, retirement.garbage.size)
+    garbage = retirement.garbage
+    return RetirementView(
+        applied, builds, already, garbage.blobs, garbage.size, retirement.left, is_done=garbage.is_whole
+    )

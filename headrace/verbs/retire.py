@@ -6,6 +6,7 @@ import typer
 
 from bundles.core.limits import DEFAULT_KEEP, MAX_KEEP
 from headrace.asking import Asking, send
+from headrace.exits import Exit
 from headrace.options import (
     DEFAULT_DATA,
     Actor,
@@ -65,6 +66,8 @@ def retire(
     )
     view = send(asked, Asking(data, database, actor, idempotency_key=idempotency_key))
     show(view, as_json, lambda console: _draw(console, view))
+    if not view.is_done:
+        raise typer.Exit(Exit.TIMED_OUT)
 
 
 def _draw(console: "Console", view: "RetirementView") -> None:
@@ -80,6 +83,10 @@ def _draw(console: "Console", view: "RetirementView") -> None:
         print_table(console, ("build", "published", "verdict", "why"), rows)
     for name in view.retired_already:
         console.print(f"{name} is retired already")
+    if not view.is_done:
+        console.print(
+            f"the server's time was over: {view.left} builds are left to retire, and blobs: run it again"
+        )
     retired = sum(build.verdict is Verdict.RETIRE for build in view.builds)
     freed = f"{view.removed_blobs} blobs of {decimal(view.removed_bytes)}"
     if view.applied:

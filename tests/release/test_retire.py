@@ -20,7 +20,7 @@ from bundles.load import load_build
 from bundles.order import Order, Publisher
 from bundles.ports import Sweeper
 from bundles.publish import publish
-from bundles.sweep import Garbage
+from bundles.sweep import Garbage, TimeIsOver
 from bundles.verify import verify
 from headrace import wiring
 from release.adapters import schema
@@ -360,3 +360,38 @@ async def test_young_blobs_stay_for_a_day(control: Control, store: DiskStore) ->
     done = await retire(today, store, Wanted("sdk", Policy(), (NEXT,)), SAM)
     assert (done.products[0].retired, done.garbage) == ([NEXT], Garbage())
     assert (await retire(control, store, Wanted("sdk", Policy()), SAM)).garbage.blobs > 0
+
+
+async def test_once_the_time_is_over_the_rest_is_left_for_the_next_run(
+    control: Control, store: DiskStore, data: Path, tmp_path: Path
+) -> None:
+    publisher = Publisher(store, control.signing_key, control.trusted, Cores())
+    for version in BUILDS[:2]:
+        await publish(publisher, Order(MENU, version), directory(tmp_path / version), lambda _: None)
+    first = data / "store" / "builds" / MENU / f"{OLDER}.json"
+    assert first.exists()
+    made = await retire(control, store, KEEP_ONE, SAM, is_over=lambda: not first.exists())
+    assert ([each.product for each in made.products], made.left) == ([MENU], 1)
+    assert made.garbage == Garbage(is_whole=False)
+    for version in BUILDS:
+        await assert_well(control, store, version)
+    again = await retire(control, store, KEEP_ONE, SAM)
+    assert ([each.retired for each in again.products], again.left) == ([[], [OLDER]], 0)
+    assert again.garbage.is_whole
+    assert again.garbage.blobs > 0
+
+
+async def test_where_the_time_is_too_short_to_know_what_is_needed_nothing_is_changed(
+    control: Control, store: DiskStore, data: Path
+) -> None:
+    await control.sync()
+    before = contents(data)
+    looks = iter([False])  # over after the products were looked at
+    for act in (
+        retire(control, store, KEEP_ONE, SAM, lambda: next(looks, True)),
+        retire(control, store, KEEP_ONE, SAM, lambda: True),
+        preview_retirement(control, store, KEEP_ONE, lambda: True),
+    ):
+        with pytest.raises(TimeIsOver, match="nothing was changed"):
+            await act
+    assert contents(data) == before
