@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bundles.core.errors import Invalid
 from headrace.options import DEFAULT_DATA, actor_or_login
 
 if TYPE_CHECKING:
     from api.core.access import Caller
-    from api.core.operation import Operation
+    from api.core.operation import Ask, Operation
     from api.core.page import Page
     from headrace.profiles import Profile
     from release.change import Control
@@ -44,14 +44,6 @@ def previewing() -> Iterator[None]:
         _previewing.reset(token)
 
 
-class Ask(Protocol):
-    """Asks, of a control plane that is open."""
-
-    async def __call__(self, asked: "Operation[A]") -> A:
-        """What answers the operation."""
-        ...
-
-
 def send(asked: "Operation[A]", asking: Asking) -> A:
     """What answers the operation."""
     import anyio
@@ -64,7 +56,7 @@ def send(asked: "Operation[A]", asking: Asking) -> A:
 
 
 @asynccontextmanager
-async def sending(operation: "type[Operation[Any]]", asking: Asking) -> AsyncIterator[Ask]:
+async def sending(operation: "type[Operation[Any]]", asking: Asking) -> AsyncIterator["Ask"]:
     """For who asks for the operation more than once: the server that a profile names, else the data folder.
 
     What only reads needs neither the key that signs, nor a right to all of the database.

@@ -2,19 +2,16 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from stamina.instrumentation import set_on_retry_hooks
 
-from api.core.operation import Change, Operation, Terms
+from api.core.operation import Ask, Change, Operation, Terms
 from api.views.change import EventView
 from api.views.plan import PlanView
 from bundles.core.errors import NotAuthenticated
 from headrace.client import AsyncClient
 from headrace.profiles import Profile, login_again
-
-if TYPE_CHECKING:
-    from headrace.asking import Ask
 
 A = TypeVar("A")
 
@@ -28,7 +25,7 @@ class Planned(Exception):
 
 
 @asynccontextmanager
-async def asking_server(profile: Profile, terms: Terms) -> AsyncIterator["Ask"]:
+async def asking_server(profile: Profile, terms: Terms) -> AsyncIterator[Ask]:
     """What asks the server. It raises `Planned` for a change that is only to be tried."""
     async with client_of(profile) as client:
 

@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from api.core.operation import Ask
 from api.operations.channels import ReadChannel, ReadRollout
 from api.views.rollout import WatchView
 from bundles.core.errors import Refused
-from headrace.asking import Ask, Asking, sending
+from headrace.asking import Asking, sending
 from headrace.channel_text import draw_channel
 from headrace.exits import Exit
 from headrace.terminal import tell

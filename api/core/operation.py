@@ -7,7 +7,7 @@ of who may do what, and its tests are made from it, so that none of them can dif
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
 import msgspec
 
@@ -33,6 +33,14 @@ class Change(Operation[A], Generic[A], frozen=True, kw_only=True):
     """An operation that changes something; `reason` is kept in the audit trail."""
 
     reason: ReasonField = ""
+
+
+class Ask(Protocol):
+    """Asks, of a control plane that is open."""
+
+    async def __call__(self, asked: Operation[A]) -> A:
+        """What answers the operation."""
+        ...
 
 
 class Method(StrEnum):
