@@ -7,7 +7,14 @@ from api.operations.builds import ListBuilds, ListProducts, ReadBuild, ReadError
 from api.perform import Look, reads
 from api.sources import Sources
 from api.times import format_time
-from api.views.build import BuildView, ManifestView, ProductView, ProvenanceView
+from api.views.build import (
+    BuildView,
+    ManifestView,
+    ProductView,
+    ProvenanceView,
+    PublicationView,
+    view_publication,
+)
 from api.views.error import ErrorsView, view_group
 from beacons.core.beacon import Frame
 from beacons.core.groups import ErrorGroup
@@ -22,6 +29,7 @@ from bundles.core.version import Version, parse_version, precedence
 from bundles.load import load_build
 from bundles.ports import BuildReader
 from release.core.names import parse_environment
+from release.publications import read_publication
 
 
 @reads(ListProducts)
@@ -65,7 +73,8 @@ async def read_provenance(look: Look, asked: ReadProvenance) -> ProvenanceView:
         manifest = await _build(look.sources, builds, parse_product(asked.product), parse_version(asked.version))
         attested = await verify_attestations(builds, manifest, look.sources.builders())
     recorded = manifest.provenance or Provenance()
-    return ProvenanceView(manifest.product, manifest.version, recorded, tuple(attested))
+    published = await _publication(look.sources, manifest)
+    return ProvenanceView(manifest.product, manifest.version, recorded, tuple(attested), published)
 
 
 @reads(ReadErrors)
@@ -84,6 +93,14 @@ async def _build(sources: Sources, builds: BuildReader, product: Product, versio
     if manifest is None:
         raise NotFound(f"there is no build {product}@{version}")
     return manifest
+
+
+async def _publication(sources: Sources, manifest: Manifest) -> PublicationView | None:
+    if not sources.has_ledger:
+        return None
+    async with sources.ledger() as ledger:
+        found = await read_publication(ledger, manifest.product, manifest.version)
+    return None if found is None or found.digest != manifest_digest(manifest) else view_publication(found)
 
 
 async def _places(

@@ -18,8 +18,10 @@ from bundles.core.provenance import Input
 from bundles.order import Order
 from bundles.ports import ArtifactSource
 from bundles.publish import publish as publish_build
+from release.change import Author
 from release.core.names import parse_channel
 from release.held import Held
+from release.publications import record_publication
 
 _log = structlog.get_logger()
 
@@ -32,7 +34,7 @@ async def publish(call: Call, asked: PublishBuild) -> PublishedView:
         raise Failed("nothing is published here: no place to unpack archives is named")
     if archive is None:
         raise Invalid("a build is made of an archive: send a tar, tgz or zip as the body")
-    order = order_of(asked)
+    order, author = order_of(asked), Author(call.caller.name, asked.reason)
     held = Held(await call.plane.sources.table(), parse_channel(asked.channel))
     given = await anyio.to_thread.run_sync(publishing.read_input, archive)
     order = held.complete(_with_input(order, given), asked.deltas)
@@ -40,6 +42,7 @@ async def publish(call: Call, asked: PublishBuild) -> PublishedView:
         published = await publish_build(publishing.publisher, order, source, lambda _: None)
     if published.created:
         _log.info("published", product=order.product, version=order.version, actor=call.caller.name)
+    await record_publication(call.control, published.manifest, author, was_there=not published.created)
     return view_published(published)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.core.access import PUBLISHERS
-from api.core.fields import ChannelField, ProductField, VersionField
+from api.core.fields import ChannelField, ProductField, ReasonField, VersionField
 from api.core.operation import Method, Operation, route
 from api.views.published import PublishedView
 from bundles.core.limits import MAX_BASES
@@ -24,6 +24,7 @@ class PublishBuild(Operation[PublishedView], frozen=True, kw_only=True):
     store has lost of them; other files under it are refused. With `include` it is made of these files and folders
     alone. Deltas are made against so many builds that clients of the `channel` hold, and growth is measured
     against the newest of these. `budget` and `allow_secret` are as those of `headrace publish`.
+    It is a row of the audit trail, with the caller's name and the `reason`.
     """
 
     product: ProductField
@@ -38,3 +39,4 @@ class PublishBuild(Operation[PublishedView], frozen=True, kw_only=True):
     commit: Annotated[str, Meta(max_length=64, description="The commit that was built, in full")] | None = None
     source_repository: Annotated[str, Meta(max_length=1024, description="The URL of its repository")] | None = None
     builder: Annotated[str, Meta(max_length=1024, description="Who or what built it, by a URI")] | None = None
+    reason: ReasonField = ""

@@ -22,6 +22,8 @@ CONTROLLER = "controller"
 """The actor of what the controller does by itself."""
 LEAK_REPORT = "leak-report"
 """The actor of what is done because somebody reported a token that they had found."""
+PUBLISH = "publish"
+"""The verb of a build that was published: of all rows, only these are of what changes no resolution by itself."""
 GLASS_BROKEN = "break-glass: "
 """What the reason begins with where the glass was broken."""
 
