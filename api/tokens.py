@@ -16,6 +16,7 @@ from api.core.token import (
     TokenId,
     digest_of_secret,
     id_of,
+    owner_of,
 )
 from bundles.core.errors import Invalid, NotFound, Refused
 from release.change import Author, Begin, Control, Subject
@@ -29,18 +30,28 @@ _ENDED_KEPT_SECONDS = 30 * DAY
 
 
 async def create_token(
-    control: Control, name: str, grant: Grant, lifetime_seconds: int, caller: Caller, author: Author
+    control: Control,
+    name: str,
+    grant: Grant,
+    lifetime_seconds: int,
+    caller: Caller,
+    author: Author,
+    owner: str | None = None,
 ) -> Issued:
-    """A new token.
+    """A new token for its owner; that is who makes it, unless another is named.
 
     Raises `NotAllowed` where it would let its holder do more than the caller may, `Refused` where a token of this
     name is valid.
     """
     caller.require_covers(grant)
-    subject = Subject("token-create", EVERY_PRODUCT, name, asked=[grant, lifetime_seconds])
+    asked = [grant, lifetime_seconds] if owner is None else [grant, lifetime_seconds, owner]
+    subject = Subject("token-create", EVERY_PRODUCT, name, asked=asked)
 
     async def act(begin: Begin) -> Issued:
-        issued = _issue(control, name, grant, lifetime_seconds, author)
+        async with control.ledger.reading() as reading:
+            known = await reading.documents(TOKENS)
+        owned_by = owner or owner_of(author.actor, known.values())
+        issued = _issue(control, name, grant, lifetime_seconds, author, owned_by)
         async with begin(name=_named(issued.token)) as transaction:
             present = await _room_for_one(transaction, issued.token.created_at)
             if any(each.name == name and each.is_valid(issued.token.created_at) for each in present.values()):
@@ -73,7 +84,7 @@ async def rotate_token(
             found = await reading.document(TOKENS, token_id)
         seen = _found(found, token_id)
         lifetime = seen.expires_at - seen.created_at if lifetime_seconds is None else lifetime_seconds
-        issued = _issue(control, seen.name, seen.grant, lifetime, author)
+        issued = _issue(control, seen.name, seen.grant, lifetime, author, seen.is_for)
         now = issued.token.created_at
         async with begin(name=_named(issued.token)) as transaction:
             old = _found((await _room_for_one(transaction, now)).get(token_id), token_id)
@@ -131,7 +142,7 @@ async def list_tokens(control: Control) -> Mapping[TokenId, Token]:
         return {TokenId(name): token for name, token in (await reading.documents(TOKENS)).items()}
 
 
-def _issue(control: Control, name: str, grant: Grant, lifetime_seconds: int, author: Author) -> Issued:
+def _issue(control: Control, name: str, grant: Grant, lifetime_seconds: int, author: Author, owner: str) -> Issued:
     secret = new_secret(Prefix.TOKEN)
     digest, now = digest_of_secret(secret), control.clock.now()
     token = Token(
@@ -141,6 +152,7 @@ def _issue(control: Control, name: str, grant: Grant, lifetime_seconds: int, aut
         created_at=now,
         created_by=author.actor,
         expires_at=now + lifetime_seconds,
+        owner=owner,
     )
     return Issued(id_of(digest), token, secret)
 

@@ -50,6 +50,15 @@ def parse_person(text: str) -> str:
     )
 
 
+def parse_owner(text: str) -> str:
+    """A person as the audit trail names them once they have logged in, by e-mail address or `issuer|sub`."""
+    person = parse_person(text)
+    is_address = "|" not in person
+    if person.startswith(_GROUP) or (is_address and len(person) > MAX_ACTOR_LENGTH):
+        raise Invalid(f"{text[:100]!r} is no one person: name an e-mail address, or `issuer|sub` of an ID token")
+    return person if is_address else Person(subject=person, email=None, groups=()).name
+
+
 def person_of(token: IdToken, groups_claim: str | None) -> Person:
     """Who the token is about. An address that the provider has not verified is anybody's."""
     email = (token.text("email") or "").lower()

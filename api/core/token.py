@@ -44,6 +44,8 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A token as it is kept. Times are in seconds since the epoch.
 
     One that was replaced by another goes on until `replaced_until`, so that who uses it has the time to change.
+    `owner` is who it is for, by the name that the audit trail has for them; empty in those by a Headrace that did
+    not ask, which are for who made them.
     """
 
     digest: Digest
@@ -52,6 +54,7 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     created_at: int
     created_by: str
     expires_at: int
+    owner: str = ""
     replaced_until: int | None = None
 
     def __post_init__(self) -> None:
@@ -62,6 +65,11 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def caller(self) -> str:
         """The name of who asks with it, for the audit trail."""
         return f"token:{self.name}"
+
+    @property
+    def is_for(self) -> str:
+        """Who asks with it: its owner, or who made it."""
+        return self.owner or self.created_by
 
     @property
     def ends_at(self) -> int:
@@ -106,21 +114,34 @@ def id_of(digest: Digest) -> TokenId:
     return TokenId(digest[:16])
 
 
-def same_callers(name: str, tokens: Iterable[Token]) -> frozenset[str]:
+def owner_of(name: str, tokens: Iterable[Token]) -> str:
+    """Who this caller is: the owner of a token, or the caller itself."""
+    owned = [token for token in tokens if token.caller == name]
+    return max(owned, key=lambda token: token.created_at).is_for if owned else name
+
+
+def same_callers(name: str, tokens: Sequence[Token]) -> frozenset[str]:
     """The callers that count as this one where two people are needed.
 
-    Who makes a token has seen its secret: so these are who has made the caller's token, who has made theirs, and
-    so on, and the tokens that the caller has made, those that were made with these, and so on.
+    A token is its owner, and so are all of that owner's tokens. Who makes a token has seen its secret, and may be
+    who asks with it, as may who has made the maker's, and so on. Two tokens of different owners by one maker are
+    two: else one admin could not equip two people.
     """
-    made = [(token.created_by, token.caller) for token in tokens]
-    return _reached(name, made) | _reached(name, [(token, maker) for maker, token in made])
+    owned = [(token.caller, token.is_for) for token in tokens]
+    made = [*owned, *((token.caller, token.created_by) for token in tokens)]
+    person, may_be = _reached({name}, owned), _reached({name}, made)
+    return _reached(may_be, _backwards(owned)) | _reached(person, _backwards(made))
 
 
-def _reached(name: str, steps: Sequence[tuple[str, str]]) -> frozenset[str]:
-    found = frozenset({name})
+def _reached(names: Iterable[str], steps: Sequence[tuple[str, str]]) -> frozenset[str]:
+    found = frozenset(names)
     while more := frozenset(after for before, after in steps if before in found) - found:
         found |= more
     return found
+
+
+def _backwards(steps: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    return [(after, before) for before, after in steps]
 
 
 def parse_token_id(text: str) -> TokenId:

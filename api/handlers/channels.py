@@ -79,7 +79,7 @@ async def promote(call: Call, asked: PromoteRollout) -> ChannelView:
 @handles(ApproveRollout)
 async def approve(call: Call, asked: ApproveRollout) -> ChannelView:
     """The channel, whose rollout may leave staging."""
-    same = same_callers(call.caller.name, (await list_tokens(call.control)).values())
+    same = same_callers(call.caller.name, tuple((await list_tokens(call.control)).values()))
     return await _command(call, asked, Approve(parse_version(asked.candidate), same), call.author(asked))
 
 

@@ -2,6 +2,7 @@
 
 from api.core.access import Grant
 from api.core.page import Page, page_of
+from api.core.people import parse_owner
 from api.core.token import parse_token_id, parse_token_name
 from api.operations.tokens import CreateToken, ListTokens, RevokeToken, RotateToken
 from api.perform import Call, handles
@@ -40,6 +41,7 @@ async def create(call: Call, asked: CreateToken) -> IssuedTokenView:
         parse_duration(asked.expires),
         call.caller,
         call.author(asked),
+        None if asked.owner is None else parse_owner(asked.owner),
     )
     return view_issued(issued, call.control.clock.now())
 

@@ -10,6 +10,7 @@ from api.core.fields import (
     DurationField,
     LimitField,
     PatternsField,
+    PersonField,
     RolesField,
     TenantField,
     TokenNameField,
@@ -35,7 +36,8 @@ class ListTokens(Operation[Page[TokenView]], frozen=True, kw_only=True):
 class CreateToken(Change[IssuedTokenView], frozen=True, kw_only=True):
     """Make a token. Its secret is in this answer, and nowhere else.
 
-    It lets nobody do more than its maker may. A customer's has a tenant.
+    It lets nobody do more than its maker may. A customer's has a tenant. The owner is the person who it is for, by
+    the name that they log in by; unless named, who makes it. Where two people are needed, a token is its owner.
     """
 
     name: TokenNameField
@@ -43,6 +45,7 @@ class CreateToken(Change[IssuedTokenView], frozen=True, kw_only=True):
     products: PatternsField = ("*",)
     tenant: TenantField | None = None
     expires: DurationField = "90d"
+    owner: PersonField | None = None
 
 
 @route(Method.DELETE, _TOKEN, ADMINS)

@@ -20,7 +20,7 @@ class TokenState(StrEnum):
 class TokenView(msgspec.Struct, frozen=True, kw_only=True):
     """A token, without its secret; times are RFC 3339 in UTC.
 
-    `last_used_at` is right to a minute or so; it is null for one that was not used yet.
+    `owner` is who it is for. `last_used_at` is right to a minute or so; it is null for one that was not used yet.
     """
 
     id: str
@@ -31,6 +31,7 @@ class TokenView(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str | None
     created_at: str
     created_by: str
+    owner: str
     ends_at: str
     last_used_at: str | None
 
@@ -54,6 +55,7 @@ def view_token(token_id: TokenId, token: Token, now: int, last_used_at: int | No
         tenant=token.grant.tenant,
         created_at=format_time(token.created_at),
         created_by=token.created_by,
+        owner=token.is_for,
         ends_at=format_time(token.ends_at),
         last_used_at=None if last_used_at is None else format_time(last_used_at),
     )

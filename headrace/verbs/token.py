@@ -35,6 +35,7 @@ _TokenId = Annotated[str, typer.Argument(metavar="ID", help="A token's id, as `h
 @app.command(
     epilog=example(
         "headrace token create release-pipeline --role releaser --product 'posthog-*'",
+        "headrace token create adas-laptop --role approver --for ada@example.com",
         "headrace token create acme-portal --role customer --tenant acme --expires 30d",
     )
 )
@@ -52,6 +53,10 @@ def create(
     expires: Annotated[
         str, typer.Option("--expires", metavar="DURATION", help="After how long it ends; at most 400d.")
     ] = "90d",
+    owner: Annotated[
+        str | None,
+        typer.Option("--for", metavar="PERSON", help="Whose it is, by the name of their login. Else yours."),
+    ] = None,
     reason: Reason = "",
     actor: Actor = None,
     expect_revision: ExpectRevision = None,
@@ -69,6 +74,7 @@ def create(
         products=tuple(product or ["*"]),
         tenant=tenant,
         expires=expires,
+        owner=owner,
         reason=reason,
     )
     _show_issued(send(asked, Asking(data, database, actor, expect_revision, idempotency_key)), as_json)
@@ -142,7 +148,7 @@ def _show_issued(issued: "IssuedTokenView", as_json: bool) -> None:
 def _draw(console: "Console", views: "list[TokenView]") -> None:
     from headrace.tables import print_table
 
-    columns = ("name", "id", "state", "roles", "products", "tenant", "ends", "last used", "created by")
+    columns = ("name", "id", "state", "roles", "products", "tenant", "ends", "last used", "owner", "created by")
     rows = [
         (
             view.name,
@@ -153,6 +159,7 @@ def _draw(console: "Console", views: "list[TokenView]") -> None:
             view.tenant,
             view.ends_at,
             view.last_used_at or "never",
+            view.owner,
             view.created_by,
         )
         for view in views

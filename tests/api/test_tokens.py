@@ -37,6 +37,7 @@ async def test_a_token_is_told_once_and_only_its_digest_is_kept(control: Control
         created_at=NOW,
         created_by="ada",
         expires_at=NOW + 90 * DAY,
+        owner="ada",
     )
     assert issued.id == id_of(issued.token.digest)
     assert await list_tokens(control) == {issued.id: issued.token}

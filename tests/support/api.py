@@ -80,7 +80,9 @@ def make_named(
         sam = Caller("sam", Grant(roles=ADMINS))
         async with wiring.control(data, database) as control:
             issued = {
-                name: await create_token(control, name, grant, lifetime, sam, Author(sam.name))
+                name: await create_token(
+                    control, name, grant, lifetime, sam, Author(sam.name), f"{name}@example.com"
+                )
                 for name, grant in grants.items()
             }
         return {name: str(each.secret) for name, each in issued.items()}
@@ -99,13 +101,13 @@ def revoke(data: Path, secret: str) -> None:
     anyio.run(take)
 
 
-def make_session(data: Path, grant: Grant) -> str:
-    """The secret of a new session of a pipeline."""
+def make_session(data: Path, grant: Grant, name: str = "pipeline") -> str:
+    """The secret of a new session of a pipeline, or of somebody who is called this."""
 
     async def begin() -> str:
         async with access_store(data, None) as access:
             return await start_session(
-                access.sessions, SessionKind.PIPELINE, Caller("pipeline", grant), int(time.time())
+                access.sessions, SessionKind.PIPELINE, Caller(name, grant), int(time.time())
             )
 
     return anyio.run(begin)

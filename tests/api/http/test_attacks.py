@@ -3,13 +3,14 @@
 import base64
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from api.core.access import Grant
 from api.core.role import Role
-from tests.support.api import Asker, make_token
+from tests.support.api import Asker, grant_of, make_session, make_token
 from tests.support.processes import ApiProcess
 
 AFTER_THE_LAST_YEAR = "9999-12-31T23:59:59-23:59"
@@ -89,9 +90,9 @@ def test_a_publisher_is_known_by_text_on_one_line(admin: Asker) -> None:
     admin.refused("PUT", "/publishers/sdk", 422, "invalid", json=publisher)
 
 
-def made_by(admin: Asker, maker: Asker, name: str, *roles: str) -> Asker:
+def made_by(admin: Asker, maker: Asker, name: str, *roles: str, owner: str | None = None) -> Asker:
     """Who asks with a token that the maker has made."""
-    made = maker.ask("POST", "/tokens", json={"name": name, "roles": roles})
+    made = maker.ask("POST", "/tokens", json={"name": name, "roles": roles, "owner": owner})
     assert made.status_code == 201, made.text
     return Asker(admin.http, admin.server, made.json()["secret"])
 
@@ -114,6 +115,53 @@ def test_nobody_approves_by_a_token_of_their_own_making(admin: Asker, askers: di
             assert author.ask("POST", f"{CHANNEL}/rollout/abort").status_code == 200
     finally:
         admin.ask("PUT", "/policy", json={"policy": {}})
+
+
+def test_a_person_is_one_whoever_made_their_tokens(admin: Asker, api_data: Path) -> None:
+    grant = grant_of(Role.ADMIN)
+    one, two = (Asker(admin.http, admin.server, make_token(api_data, f"maker-{each}", grant)) for each in (1, 2))
+    adas = made_by(admin, one, "adas", "admin", owner="Ada@example.com")
+    adas_other = made_by(admin, two, "adas-other", "admin", owner="ada@example.com")
+    adas_own = made_by(admin, adas, "adas-own", "admin")
+    bobs = made_by(admin, one, "bobs", "admin", owner="bob@example.com")
+    unnamed = [made_by(admin, one, f"unnamed-{each}", "admin") for each in (1, 2)]
+    ada = Asker(admin.http, admin.server, make_session(api_data, grant, "ada@example.com"))
+    carl = Asker(admin.http, admin.server, make_session(api_data, grant, "carl@example.com"))
+    owners = {each["name"]: each["owner"] for each in admin.get("/tokens", params={"limit": 100})["items"]}
+    assert [owners[name] for name in ("adas", "adas-other", "adas-own")] == ["ada@example.com"] * 3
+    assert owners["unnamed-1"] == owners["maker-1"] == "maker-1@example.com"
+    approved: dict[str, Any] = {"json": {"candidate": "1.1.0"}}
+    assert admin.ask("PUT", "/policy", json={"policy": {"approval": [{}]}}).status_code == 200
+    try:
+        for author, same, another in (
+            (ada, (adas, adas_other, adas_own), one),
+            (adas, (ada, adas_other, adas_own, one), bobs),
+            (adas_other, (ada, adas, adas_own, two), one),
+            (adas_own, (ada, adas, adas_other, one), bobs),
+            (one, (adas, adas_own, bobs, *unnamed), two),
+            (unnamed[0], (one, unnamed[1]), adas_other),
+            (bobs, (one, unnamed[0]), adas),
+            (carl, (), ada),
+        ):
+            assert author.ask("POST", f"{CHANNEL}/rollout", **approved).status_code == 201
+            for other in (author, *same):
+                other.refused("POST", f"{CHANNEL}/rollout/approve", 409, "refused", **approved)
+            assert another.ask("POST", f"{CHANNEL}/rollout/approve", **approved).status_code == 200
+            assert author.ask("POST", f"{CHANNEL}/rollout/abort").status_code == 200
+    finally:
+        admin.ask("PUT", "/policy", json={"policy": {}})
+
+
+def test_a_token_keeps_its_owner_when_it_is_rotated_by_another(admin: Asker) -> None:
+    made = admin.ask("POST", "/tokens", json={"name": "kept", "roles": ["viewer"], "owner": "ada@example.com"})
+    rotated = admin.ask("POST", f"/tokens/{made.json()['token']['id']}/rotate", json={}).json()["token"]
+    assert (rotated["owner"], rotated["created_by"]) == ("ada@example.com", "token:a-admin")
+    kept = admin.get("/changes", params={"limit": 1})["items"][0]["after"][f"documents/token/{rotated['id']}"]
+    assert kept["owner"] == "ada@example.com"
+    for nobody in ("group:devs", "ada", f"{'a' * 60}@{'b' * 60}.com"):
+        admin.refused("POST", "/tokens", 422, "invalid", json={"name": "x", "roles": ["viewer"], "owner": nobody})
+    named = {"name": "by-subject", "roles": ["viewer"], "owner": "https://id.example.com|17"}
+    assert admin.ask("POST", "/tokens", json=named).json()["token"]["owner"] == "oidc:id.example.com|17"
 
 
 def test_a_customer_tries_a_change_and_sees_no_other_tenant(admin: Asker, askers: dict[Role, Asker]) -> None:
