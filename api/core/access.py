@@ -63,6 +63,10 @@ class Grant(ForProducts, frozen=True, kw_only=True):
         """True of one that is for whatever product there may be."""
         return all(self.is_for_product(Product(each)) for each in EVERYTHING)
 
+    def least(self, other: "Grant") -> "Grant | None":
+        """Which of the two lets do less; None where each lets do what the other does not."""
+        return other if self.covers(other) else self if other.covers(self) else None
+
     def is_of_another(self, product: Product) -> bool:
         """True of a customer's grant for a product that is another tenant's own, and that it does not name."""
         scope = scope_of(product)

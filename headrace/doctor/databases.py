@@ -37,7 +37,7 @@ async def check_control_database(setup: Setup) -> Finding:
             return failed(CONTROL_NAME, seen, _RESTORE)
         return skipped(CONTROL_NAME, f"{setup.control_file} is not there yet: the first change makes it")
     async with setup.control() as database:
-        found = await _look(CONTROL_NAME, database, CONTROL)
+        found = await look_at_database(CONTROL_NAME, database, CONTROL)
         if found is not None:
             return found
         async with SqlLedger(database).reading() as reading:
@@ -61,7 +61,7 @@ async def check_health_database(setup: Setup) -> Finding:
         return skipped(HEALTH_NAME, f"{seen} yet: `headrace collect` makes it")
     try:
         async with setup.health() as database:
-            found = await _look(HEALTH_NAME, database, health_schema())
+            found = await look_at_database(HEALTH_NAME, database, health_schema())
     except Unanswered as error:
         found = failed(HEALTH_NAME, str(error), "mend it, or name the right one with --health-database")
     if found is None:
@@ -75,7 +75,7 @@ def _is_absent(file: Path | None) -> bool:
     return file is not None and not file.exists()
 
 
-async def _look(name: str, database: "SqlDatabase", schema: Schema) -> Finding | None:
+async def look_at_database(name: str, database: "SqlDatabase", schema: Schema) -> Finding | None:
     """What is wrong with a database that is there, if anything."""
     version = await database.version()
     if version is None or version < schema.version:

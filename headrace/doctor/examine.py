@@ -9,6 +9,7 @@ import msgspec
 
 from bundles.core.errors import Failed
 from headrace import wiring
+from headrace.doctor.access import ACCESS_NAME, check_access_database
 from headrace.doctor.clock import check_clock
 from headrace.doctor.databases import check_control_database, check_health_database
 from headrace.doctor.finding import Finding, Role
@@ -67,6 +68,7 @@ def _checks(setup: Setup) -> list[Check]:
         "disk space": check_disk_space,
         "control database": check_control_database,
         "health database": check_health_database,
+        ACCESS_NAME: check_access_database,
         "snapshot": check_snapshot,
         "policy": check_policy,
     }

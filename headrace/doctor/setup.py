@@ -9,6 +9,7 @@ import msgspec
 
 from bundles.core.errors import HeadraceError
 from headrace import wiring
+from headrace.access_wiring import access_schema
 from headrace.doctor.finding import Role
 from headrace.health_wiring import health_schema
 
@@ -42,6 +43,11 @@ class Setup(msgspec.Struct, frozen=True):
             return None
         return Path(self.health_database or self.data / "health.db")
 
+    @property
+    def access_file(self) -> Path | None:
+        """The access database's file; None where the control database is PostgreSQL, and has its tables."""
+        return None if wiring.is_postgresql(self.database) else self.data / "access.db"
+
     @asynccontextmanager
     async def control(self) -> AsyncIterator["SqlDatabase"]:
         """The control database as it is; it must be there."""
@@ -71,6 +77,12 @@ class Setup(msgspec.Struct, frozen=True):
     async def health(self) -> AsyncIterator["SqlDatabase"]:
         """The health database as it is; it must be there."""
         async with _as_it_is(self.health_file, self.health_database, health_schema()) as opened:
+            yield opened
+
+    @asynccontextmanager
+    async def access(self) -> AsyncIterator["SqlDatabase"]:
+        """The access database as it is; it must be there."""
+        async with _as_it_is(self.access_file, self.database, access_schema()) as opened:
             yield opened
 
 

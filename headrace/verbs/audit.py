@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headrace.asking import Asking, send, sending
+from headrace.asking import Asking, send, send_all, sending
 from headrace.exits import Exit
 from headrace.options import DEFAULT_DATA, AsJson, Data, Database, example
 from headrace.terminal import show
@@ -73,15 +73,21 @@ async def _export(asking: Asking) -> None:
 @app.command(epilog=example("headrace audit refusals --limit 20"))
 def refusals(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many lines at most.")] = 100,
+    all_: Annotated[bool, typer.Option("--all", help="All of them, as to keep them beside a backup.")] = False,
     data: Data = DEFAULT_DATA,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """List what the admin API has refused in the last 90 days, to whom and why, the newest first."""
+    from api.core.fields import MOST_ITEMS
     from api.operations.callers import ListRefusals
 
-    page = send(ListRefusals(limit=limit), Asking(data, database))
-    show(page.items, as_json, lambda console: _draw_refusals(console, page.items))
+    asking = Asking(data, database)
+    if all_:
+        found: Sequence[RefusalView] = send_all(ListRefusals(limit=MOST_ITEMS), asking)
+    else:
+        found = send(ListRefusals(limit=limit), asking).items
+    show(found, as_json, lambda console: _draw_refusals(console, found))
 
 
 def _draw_refusals(console: "Console", views: "Sequence[RefusalView]") -> None:

@@ -88,6 +88,13 @@ def test_a_grant_covers_itself_and_an_admin_of_everything_covers_all(grant: Gran
     assert Grant(roles=frozenset({Role.ADMIN})).covers(grant)
 
 
+@given(grants, grants)
+def test_the_least_of_two_grants_lets_do_no_more_than_either(one: Grant, other: Grant) -> None:
+    least = one.least(other)
+    assert (least is None) == (not one.covers(other) and not other.covers(one))
+    assert least is None or (one.covers(least) and other.covers(least) and least in (one, other))
+
+
 def test_a_grant_does_not_cover_what_is_wider() -> None:
     narrow = Grant(roles=frozenset({Role.ADMIN}), products=("posthog-*",))
     assert narrow.covers(Grant(roles=frozenset({Role.RELEASER}), products=("posthog-js", "posthog-*-x")))

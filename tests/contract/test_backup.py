@@ -1,7 +1,8 @@
 """Backup and restore, from each database to each, and what a damaged backup does: nothing."""
 
+import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import anyio
@@ -11,11 +12,13 @@ import pytest
 from bundles.core.errors import Failed, Invalid, Refused
 from headrace import wiring
 from release.adapters.backup_file import BackupFile
-from release.backup import back_up, restore
+from release.backup import Restored, Right, back_up
+from release.backup import restore as restore_backup
 from release.core.backup import CHUNK_BYTES, HEADER_BYTES
 from release.core.names import STABLE
 from release.core.routing import ChannelState
-from release.ports import Ledger, Record
+from release.ports import Backup, Ledger, Record
+from release.trail import check_trail
 from tests.contract.test_ledger import BLOCK, CHANGE, NOTES, ONE, SDK, TWO, change
 from tests.support.cli import fail, run, succeed
 from tests.support.postgresql import PostgresServer
@@ -26,10 +29,17 @@ SECRET = b"correct horse battery staple"
 CHEAP = 4
 """A cost for scrypt that a test can pay hundreds of times."""
 FLIPS = 600
+RESTORE = msgspec.structs.replace(CHANGE, verb="restore", subject="rights")
 
 
 def file(path: Path, secret: bytes = SECRET) -> BackupFile:
     return BackupFile(path, secret, CHEAP)
+
+
+async def restore(ledger: Ledger, backup: Backup, *, overwrite: bool, accept_faults: bool) -> Restored:
+    """Notes stand for what gives rights."""
+    rights = [Right(NOTES, lambda before, now: None if "?" in now else min(before, now))]
+    return await restore_backup(ledger, backup, rights, RESTORE, overwrite=overwrite, accept_faults=accept_faults)
 
 
 async def fill(ledger: Ledger, changes: int = 40) -> None:
@@ -63,7 +73,8 @@ async def test_what_is_restored_is_what_was_backed_up_whichever_the_databases(
     made = await back_up(ledger, file(tmp_path / "backup"))
     other = str(tmp_path / "other.db") if target == "sqlite" else postgresql.new_database()
     async with wiring.ledger(tmp_path, other) as restored:
-        assert await restore(restored, file(tmp_path / "backup"), overwrite=False, accept_faults=False) == made
+        done = await restore(restored, file(tmp_path / "backup"), overwrite=False, accept_faults=False)
+        assert (done.content, done.withheld, done.is_compared) == (made, (), False)
         assert await contents(restored) == await contents(ledger)
         assert await restored.table() == await ledger.table()
         assert made.records == len(await contents(ledger))
@@ -122,6 +133,60 @@ async def test_no_flipped_bit_cut_or_swap_of_a_backup_is_ever_restored(tmp_path:
         path.write_bytes(whole)
         await restore(other, file(path), overwrite=False, accept_faults=False)
         assert (await other.table()).revision == 501
+
+
+async def note(ledger: Ledger, **notes: str | None) -> int:
+    async with ledger.transaction() as transaction:
+        for name, text in notes.items():
+            await transaction.save_document(NOTES, name, text)
+        return await transaction.record(CHANGE)
+
+
+async def notes_in(ledger: Ledger) -> Mapping[str, str]:
+    async with ledger.reading() as reading:
+        return await reading.documents(NOTES)
+
+
+async def test_a_right_that_was_taken_away_since_the_backup_does_not_come_back(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    await note(ledger, kept="2", revoked="2", narrowed="2", widened="2", other="2")
+    made = await back_up(ledger, file(tmp_path / "backup"))
+    await note(ledger, revoked=None, narrowed="1", widened="3", other="?", new="2")
+    before = (await ledger.table()).revision
+    done = await restore(ledger, file(tmp_path / "backup"), overwrite=True, accept_faults=False)
+    assert (done.withheld, done.is_compared) == (
+        ("notes/narrowed", "notes/other", "notes/revoked"),
+        True,
+    )
+    assert await notes_in(ledger) == {"one": "text \u2603", "kept": "2", "narrowed": "1", "widened": "2"}
+    assert done.content.revision == made.revision + 1 == before
+    async with ledger.transaction() as transaction:
+        row = await transaction.entry(done.content.revision)
+        assert await check_trail(transaction, {}) == ()
+    assert (row.verb, row.subject) == ("restore", "rights")
+    assert row.after == {
+        "documents/notes/narrowed": "1",
+        "documents/notes/other": None,
+        "documents/notes/revoked": None,
+    }
+    again = await restore(ledger, file(tmp_path / "backup"), overwrite=True, accept_faults=False)
+    assert again.withheld == done.withheld
+
+
+async def test_of_a_ledger_that_did_not_go_on_from_the_backup_nothing_is_taken_for_revoked(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    await back_up(ledger, file(tmp_path / "older"))
+    at = await note(ledger, kept="1")
+    await back_up(ledger, file(tmp_path / "newer"))
+    await restore(ledger, file(tmp_path / "older"), overwrite=True, accept_faults=False)
+    for _ in range(2):  # at an earlier revision, then at the same one by another change
+        done = await restore(ledger, file(tmp_path / "newer"), overwrite=True, accept_faults=False)
+        assert (done.withheld, done.is_compared, done.content.revision) == ((), False, at)
+        assert (await notes_in(ledger))["kept"] == "1"
+        await restore(ledger, file(tmp_path / "older"), overwrite=True, accept_faults=False)
+        await change(ledger)
 
 
 def flipped(body: bytes, place: int) -> bytes:
@@ -184,8 +249,8 @@ async def test_a_damaged_audit_trail_is_backed_up_but_restored_only_if_told(
     with pytest.raises(Failed, match=r"audit trail is damaged: revision 7 was altered.*--accept-faults"):
         await restore(ledger, file(tmp_path / "altered"), overwrite=True, accept_faults=False)
     restored = await restore(ledger, file(tmp_path / "altered"), overwrite=True, accept_faults=True)
-    assert restored.faults[0].revision == 7
-    assert (await back_up(ledger, file(tmp_path / "again"))).faults == restored.faults
+    assert restored.content.faults[0].revision == 7
+    assert (await back_up(ledger, file(tmp_path / "again"))).faults == restored.content.faults
 
 
 def test_a_disaster_is_undone_from_the_command_line(
@@ -210,3 +275,38 @@ def test_a_disaster_is_undone_from_the_command_line(
     assert succeed(released_data, "audit", "verify", *moved)["faults"] == []
     overwritten = run(released_data, "restore", made, *sealed, *moved, "--overwrite")
     assert "origins serve by revision 3" in overwritten.stdout
+
+
+def test_a_token_that_was_revoked_stays_revoked_through_a_restore(
+    released_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRACE_BACKUP_SECRET", SECRET.decode())
+    made, given = str(tmp_path / "backup"), ("--role", "viewer", "--product", "sdk")
+    lost, rotated, _ = (
+        succeed(released_data, "token", "create", name, *given)["token"] for name in ("lost", "rotated", "kept")
+    )
+    for person in ("ada@example.com", "bob@example.com"):
+        succeed(released_data, "person", "set", person, *given, "--role", "releaser")
+    succeed(released_data, "backup", made)
+    succeed(released_data, "token", "revoke", lost["id"])
+    succeed(released_data, "token", "rotate", rotated["id"], "--overlap", "0s")
+    succeed(released_data, "person", "remove", "ada@example.com")
+    succeed(released_data, "person", "set", "bob@example.com", *given)
+    restored = succeed(released_data, "restore", made, "--overwrite", "--reason", "a drill")
+    tokens = sorted(f"token/{token['id']}" for token in (lost, rotated))
+    assert restored["withheld"] == ["person/ada@example.com", "person/bob@example.com", *tokens]
+    assert restored["is_compared"]
+    assert {each["name"]: each["state"] for each in succeed(released_data, "token", "list")} == {
+        "rotated": "ended",
+        "kept": "valid",
+    }
+    (bob,) = succeed(released_data, "person", "list")
+    assert (bob["person"], bob["roles"]) == ("bob@example.com", ["viewer"])
+    row = json.loads(run(released_data, "audit", "export").stdout.splitlines()[-1])
+    assert (row["verb"], row["actor"], row["reason"]) == ("restore", "sam", "a drill")
+    assert row["revision"] == restored["revision"]
+    for found in released_data.glob("control.db*"):
+        found.unlink()
+    told = run(released_data, "restore", made).stdout
+    assert "what was taken away since the backup is there again" in told
+    assert "valid" in [each["state"] for each in succeed(released_data, "token", "list") if each["name"] == "lost"]

@@ -19,7 +19,7 @@ from release.core.notices import notice_of
 from release.core.routing import Pin, PinKey
 from release.pins import set_pin
 from release.publications import read_publication, record_publication
-from release.trail import Sought, read_oldest, verify_trail
+from release.trail import Sought, opened, read_rows, verify_trail
 
 pytestmark = pytest.mark.anyio
 
@@ -33,8 +33,8 @@ async def control(database: str, released_data: Path) -> AsyncIterator[Control]:
     (released_data / "control.db").rename(released_data / "other.db")
     snapshots = released_data / "snapshots"
     snapshots.rename(released_data / "other-snapshots")
-    async with wiring.control(released_data, database) as opened:
-        yield opened
+    async with wiring.control(released_data, database) as opened_control:
+        yield opened_control
 
 
 async def built(control: Control, version: str) -> Manifest:
@@ -42,7 +42,7 @@ async def built(control: Control, version: str) -> Manifest:
 
 
 async def rows(control: Control) -> list[Entry]:
-    return [entry for _, entry in await read_oldest(control.ledger, Sought(), lambda _: True, 1_000)]
+    return [opened(row) for row in await read_rows(control.ledger, Sought(), 1_000, newest_first=False)]
 
 
 async def pin(control: Control, expected: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
+from headrace.access_wiring import access_schema
 from headrace.doctor import run as doctor_run
 from headrace.doctor.finding import Finding, ok
 from headrace.wiring import keys
@@ -66,7 +67,7 @@ def test_a_set_up_that_is_well_and_nothing_is_changed(released_data: Path) -> No
     before = contents(released_data)
     found = look(released_data)
     assert states(found, "failed", "warning") == set()
-    assert states(found, "skipped") == {"health database"}
+    assert states(found, "skipped") == {"health database", "access database"}
     assert "revision 2" in found["control database"]["seen"]
     assert "revision 2" in found["snapshot"]["seen"]
     assert contents(released_data) == before
@@ -114,6 +115,45 @@ def test_a_database_that_is_gone_old_or_newer_is_told_and_left_as_it_is(
     assert look(released_data)["control database"]["state"] == "warning"
     execute(database, "UPDATE alembic_version SET version_num = '9999'")
     assert "newer Headrace" in look(released_data, code=1)["control database"]["seen"]
+
+
+def test_who_asks_is_kept_where_it_can_be_used_and_no_longer_than_it_may(released_data: Path) -> None:
+    database, now = released_data / "access.db", int(time.time())
+
+    def found(code: int = 0) -> dict[str, str]:
+        return dict(look(released_data, code=code)["access database"])
+
+    def refused(at: int) -> None:
+        execute(database, "DELETE FROM refusals")
+        execute(database, f"INSERT INTO refusals VALUES ({at // 60}, 'eve', '192.0.2.1', 'listTokens', 'x', 1)")
+
+    assert succeed(released_data, "token", "list") == []  # which asks when each was used
+    assert (found()["state"], found()["seen"]) == (
+        "ok",
+        f"reachable, schema {access_schema().version}, free for a writer",
+    )
+    refused(now - 89 * 86_400)
+    assert "; refusals since " in found()["seen"]
+    refused(now - 92 * 86_400)
+    assert found()["state"] == "warning"
+    assert "start `headrace api`" in found()["remedy"]
+    refused(now + 3_600)
+    assert "in the future: this clock is behind" in found(1)["seen"]
+    execute(database, "DELETE FROM refusals")
+    execute(
+        database,
+        "INSERT INTO sessions VALUES ('d', 'browser', '{}', 1, 1, NULL, 2)",
+    )
+    assert "sessions that ended 1970-01-01T00:00:02" in found()["seen"]
+    with closing(sqlite3.connect(database, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert "busy" in found(1)["seen"]
+    execute(database, "UPDATE access_version SET version_num = '9999'")
+    assert "newer Headrace" in found(1)["seen"]
+    database.write_bytes(b"no database at all" * 100)
+    assert "move access.db away" in found(1)["remedy"]
+    database.unlink()
+    assert found()["state"] == "skipped"
 
 
 def test_a_snapshot_that_is_behind_old_or_of_the_future(released_data: Path) -> None:
@@ -168,6 +208,9 @@ def test_a_set_up_on_postgresql_that_is_well(tmp_path: Path, postgresql: Postgre
     assert states(found, "failed", "warning") == set()
     assert "revision 1" in found["control database"]["seen"]
     assert "revision 1" in found["snapshot"]["seen"]
+    assert "its tables are not there yet" in found["access database"]["seen"]
+    assert succeed(tmp_path / "data", "token", "list", "--database", database) == []
+    assert look(tmp_path / "data", "--database", database)["access database"]["state"] == "ok"
 
 
 def test_an_origin_and_its_edge(released_data: Path, tmp_path: Path) -> None:
@@ -240,4 +283,4 @@ async def test_a_check_that_breaks_or_hangs_ends_no_other(monkeypatch: pytest.Mo
 def test_text_for_people(released_data: Path) -> None:
     shown = run(released_data, "doctor").stdout
     assert "ok       trusted keys: 1 of the vendor's, 0 of tenants\n" in shown
-    assert shown.endswith("9 looked at: 0 failed, 0 warnings\n")
+    assert shown.endswith("10 looked at: 0 failed, 0 warnings\n")

@@ -20,6 +20,7 @@ from release.advance import advance
 from release.backup import back_up, restore
 from release.blocks import set_block
 from release.change import Author, Control
+from release.core import audit
 from release.core.audit import CONTROLLER
 from release.core.commands import Abort, Command, Pause, Promote, Rollback, Schedule, Start
 from release.core.names import PRODUCTION, STABLE, Channel, Tenant
@@ -44,6 +45,7 @@ GONE, ONE, TWO, NEW = (Version(text) for text in ("1.0.0", "1.0.1", "1.1.0", "1.
 ACME = PinKey(Tenant("acme"), PRODUCTION)
 KEYED = Author("sam", "because", key="the change")
 _SECRET, _CHEAP = b"not a secret at all", 4
+_RESTORED = audit.Change(at=1, actor="sam", verb="restore", product="*", subject="rights", reason="")
 
 
 class FixedClock(msgspec.Struct, frozen=True):
@@ -188,15 +190,14 @@ async def _prepare_restore(house: House) -> None:
         await command_channel(control, SDK, NEXT, _start(NEW, "100"), KEYED)
         await command_channel(control, SDK, STABLE, Rollback(), Author("sam"))
         await back_up(control.ledger, newer)
-        await restore(control.ledger, older, overwrite=True, accept_faults=False)
+        await restore(control.ledger, older, (), _RESTORED, overwrite=True, accept_faults=False)
         await _put_root(control, sealed)
 
 
 async def _restore(house: House) -> None:
     async with wiring.ledger(house.data, house.database) as ledger:
-        await restore(
-            ledger, BackupFile(house.data / "newer", _SECRET, _CHEAP), overwrite=True, accept_faults=False
-        )
+        newer = BackupFile(house.data / "newer", _SECRET, _CHEAP)
+        await restore(ledger, newer, (), _RESTORED, overwrite=True, accept_faults=False)
     await _open(house)
 
 
