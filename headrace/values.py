@@ -36,17 +36,8 @@ class _Plain:
 def _is_plain(value: Any, kind: Any) -> bool:
     if kind is Path:
         # What is there and can't be read, Typer has words for.
-        return _is_text(str(value)) and (os.access(value, os.R_OK) or not os.access(value, os.F_OK))
-    return _is_text(value) if kind is str else type(value) is kind
-
-
-def _is_text(value: Any) -> bool:
-    """False for what was typed in bytes that are no text."""
-    try:
-        value.encode()
-    except (AttributeError, UnicodeEncodeError):
-        return False
-    return True
+        return os.access(value, os.R_OK) or not os.access(value, os.F_OK)
+    return type(value) is kind
 
 
 def _taken(value: Any, kind: Any) -> Any:

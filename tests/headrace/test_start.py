@@ -166,3 +166,20 @@ def test_help_fits_the_terminal_and_cuts_nothing_off(
     ]  # examples are not broken
     assert max(len(line) for line in lines if " " in line.strip()) <= columns
     assert "..." not in shown.replace("[ARGS]...", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("why", os.fsdecode(b"acme\xff"), "sdk"), "is not a tenant id"),
+        (("history", "sdk", "--limit", "0"), "Error: Invalid value for '--limit': "),
+        (("history", "sdk", "--limit", "few"), "Error: Invalid value for '--limit': "),
+        (("doctor", "--role", "judge"), "'judge' is not one of 'control', 'origin'"),
+    ],
+)
+def test_values_that_are_none_of_their_options_are_faults_of_usage(
+    tmp_path: Path, typed: tuple[str, ...], said: str
+) -> None:
+    result = run(tmp_path, *typed)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert said in result.stderr
