@@ -13,7 +13,7 @@ from api.core.limits import TooMany
 from api.core.problems import TooLarge
 from api.operations.publishing import PublishBuild
 from bundles.core.budget import parse_budget
-from bundles.core.errors import Invalid
+from bundles.core.errors import Failed, Invalid
 from bundles.core.names import parse_artifact_path, parse_product
 from bundles.core.provenance import Input, Provenance, Source, parse_builder, parse_repository
 from bundles.core.size import parse_size
@@ -62,8 +62,8 @@ def order_of(asked: PublishBuild) -> Order:
 async def received(publishing: Publishing, chunks: AsyncIterable[bytes]) -> AsyncIterator[Path]:
     """The archive, in a file that is gone at the end; of it no more is in memory than a chunk.
 
-    Raises `TooMany` where others are at work already, `TooLarge` as soon as it is, and `Invalid` where it does not
-    arrive in time.
+    Raises `TooMany` where others are at work already, `TooLarge` as soon as it is, `Invalid` where it does not
+    arrive in time, and `Failed` where there is no room for it.
     """
     try:
         publishing.turns.acquire_on_behalf_of_nowait(turn := object())
@@ -73,7 +73,10 @@ async def received(publishing: Publishing, chunks: AsyncIterable[bytes]) -> Asyn
         with tempfile.TemporaryDirectory(prefix="headrace-") as folder:
             file = Path(folder) / "archive"
             with anyio.move_on_after(RECEIVE_SECONDS) as scope:
-                await _write(chunks, file, publishing.most_bytes)
+                try:
+                    await _write(chunks, file, publishing.most_bytes)
+                except OSError as error:
+                    raise Failed(f"can't keep the archive in {tempfile.gettempdir()}: {error.strerror}") from None
             if scope.cancelled_caught:
                 raise Invalid(f"the archive did not arrive within {RECEIVE_SECONDS} seconds")
             yield file

@@ -99,6 +99,7 @@ def api(
 
     from api.core.limits import Limits
     from api.core.proxies import parse_proxies
+    from bundles.adapters.scratch import scratch
     from headrace import wiring
     from headrace.access_wiring import leak_reporters
     from headrace.api_run import Settings, run_api
@@ -130,5 +131,5 @@ def api(
         login=None if login is None else read_login_file(login),
         leak_reporters=reporters,
     )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with scratch("headrace-api-"), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_api(settings, listeners, tls))

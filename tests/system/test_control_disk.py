@@ -1,10 +1,8 @@
 """The control plane's disk fails or is full: one clear line, nothing acknowledged, and all goes on afterwards."""
 
-import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -14,12 +12,12 @@ from headrace import wiring
 from release.core.routing import RoutingTable
 from release.snapshot import read_table
 from tests.support.cli import run, succeed
+from tests.support.disks import filled, small_disk
 from tests.support.injection import run_injected
 from tests.support.processes import controller
 
 START = ("rollout", "start", "sdk", "1.1.0", "--idempotency-key", "one", "--actor", "sam")
 COMMITTED = "revision 3 is committed, but origins can't see it yet"
-PAGE_BYTES = 4096
 PATIENCE_SECONDS = 60
 
 
@@ -95,35 +93,6 @@ def test_a_change_whose_snapshot_cannot_be_written_is_told_and_mended_by_the_nex
     with controller(released_data):
         wait_until(lambda: served(released_data).revision == 3)
     see_made_once(released_data)
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[bool]:
-    """The folder with its content on a disk of its own, of 4 MiB; False where this process may not mount one."""
-    content = folder.with_name("content")
-    shutil.copytree(folder, content)
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    is_mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    try:
-        if is_mounted:
-            shutil.copytree(content, folder, dirs_exist_ok=True)
-        yield is_mounted
-    finally:
-        if is_mounted:
-            subprocess.run(["umount", folder], check=True)
-
-
-@contextmanager
-def filled(folder: Path, spare_pages: int) -> Iterator[None]:
-    """Meanwhile there is no room on the folder's disk but for some pages."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for _ in range(shutil.disk_usage(folder).free // PAGE_BYTES - spare_pages):
-            file.write(b"x" * PAGE_BYTES)
-    try:
-        yield
-    finally:
-        filler.unlink()
 
 
 @pytest.mark.parametrize("spare_pages", [0, 8])
