@@ -11,7 +11,7 @@ import structlog
 from api.authenticate import Known
 from api.core.limits import address_key
 from api.core.refusal import KEPT_SECONDS, OTHERS, Refusal, Refusals
-from api.core.token import LONGEST_SECONDS, TokenId
+from api.core.token import DAY, LONGEST_SECONDS, TokenId
 from api.ports import Access
 from bundles.core.digest import Digest
 from bundles.core.errors import Failed
@@ -25,6 +25,8 @@ _MOST_WAITING = 2_000
 _SECONDS_BETWEEN_WRITES = 5.0
 _SECONDS_BETWEEN_USES = 60
 _SECONDS_BETWEEN_UPKEEPS = 3600
+_MEMORY_SECONDS = 7 * DAY
+"""So much longer an ID token that was exchanged is known: a clock that was ahead for days opens it to nobody."""
 
 _log = structlog.get_logger()
 
@@ -86,7 +88,7 @@ class AccessLog:
         await self._access.refusals.forget(now - KEPT_SECONDS)
         await self._access.sessions.forget(now)
         await self._access.login_codes.forget(now)
-        await self._access.used_tokens.forget(now)
+        await self._access.used_tokens.forget(now - _MEMORY_SECONDS)
         await self._access.uses.forget(now - LONGEST_SECONDS)  # no token that was used then is valid any more
 
     async def run(self) -> None:

@@ -15,6 +15,7 @@ from api.authenticate import Credential, Known
 from api.chance import new_secret
 from api.core import limits as core_limits
 from api.core.access import ADMINS, Caller, Grant
+from api.core.id_token import IdToken
 from api.core.limits import UNKNOWN, Limits, TooMany, address_key
 from api.core.refusal import KEPT_SECONDS, OTHERS
 from api.core.session import SessionKind, csrf_token
@@ -188,6 +189,15 @@ async def test_uses_are_noted_once_a_minute(plane: Plane) -> None:
         assert session is not None
         seen.append(((await plane.access.uses.last())[ci], session.used_at))
     assert seen == [(NOW, NOW), (NOW, NOW), (NOW + 60, NOW + 60)]
+
+
+async def test_a_clock_that_is_a_day_ahead_makes_no_id_token_usable_again(plane: Plane) -> None:
+    token = IdToken(issuer="https://ci.example", subject="a", expires=NOW + 600, jti="one", claims={})
+    assert await plane.access.used_tokens.use(token)
+    await AccessLog(plane.access, Clock(NOW + DAY)).keep_up()
+    assert not await plane.access.used_tokens.use(token)
+    await AccessLog(plane.access, Clock(NOW + 30 * DAY)).keep_up()
+    assert await plane.access.used_tokens.use(token), "nothing is known for ever"
 
 
 async def test_what_is_noted_is_written_when_the_log_stops(plane: Plane) -> None:
