@@ -129,6 +129,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._is_over or self.transport.is_closing():
             return
         self._is_over = True
+        self._end()  # else the answers that are under way would have as long as a head
         if self._awaits_head:
             if self.cycle is not None and not self.cycle.response_complete:
                 self.cycle.keep_alive = False  # the requests before have their answers, and then nothing follows
@@ -140,7 +141,6 @@ class BoundedConnection(HttpToolsProtocol):
                 self.transport.close()  # an answer in this place would be taken for another one's
                 return
         self._tell(Malformed(why))
-        self._end()
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self._begin(LINGER_SECONDS)

@@ -40,8 +40,10 @@ def listener() -> Iterator[socket.socket]:
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Reads bodies at one path alone, and has a large answer at another."""
+    """Reads bodies at one path alone, has a large answer at another, and one that takes long."""
     request = Request(scope, receive)
+    if scope["path"] == "/slow":
+        await asyncio.sleep(LIMIT * 4)
     answer = LARGE if scope["path"] == "/large" else "answer"
     if scope["path"] == "/body":
         try:
@@ -96,6 +98,14 @@ async def test_an_answer_that_is_not_read_ends_with_the_connection(listener: soc
         writer.write(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
         await asyncio.sleep(LIMIT * 5)  # it reads no more than a thousand bytes ahead
         assert len(await read_on(reader)) < len(LARGE)
+
+
+async def test_a_request_has_its_answer_whatever_follows_it(listener: socket.socket) -> None:
+    async with connected(listener) as (reader, writer):
+        writer.write(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+        await asyncio.sleep(LIMIT)
+        writer.write(b"rubbish\r\n\r\n")
+        assert (await read_on(reader)).endswith(b"answer")
 
 
 async def test_what_is_whole_goes_on(listener: socket.socket) -> None:
