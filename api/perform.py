@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 class Plane(msgspec.Struct, frozen=True):
     """The real parts that operations are performed on; without `publishing` nothing is published here.
 
-    An operation that could take longer than `most_seconds` ends then, and says what is left of it.
+    A retirement that could take longer than `most_seconds` ends then, and says what is left of it.
     """
 
     control: Control

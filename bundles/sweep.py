@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 import anyio
 import msgspec
 
-from bundles.core.errors import Failed
+from bundles.core.errors import Failed, Refused
 from bundles.core.names import Product
 from bundles.core.trust import TrustedKeys
 from bundles.core.version import Version
@@ -29,8 +29,17 @@ def never() -> bool:
     return False
 
 
-class TimeIsOver(Failed):
-    """The time was over before it was known what builds need. Nothing was changed."""
+class TimeIsOver(Refused):
+    """The time was over before it was known what builds need. Nothing was changed.
+
+    It is no `Failed`, which clients try again at once: it would take as long.
+    """
+
+    def __init__(self, before: str) -> None:
+        super().__init__(
+            f"the time that a server takes was over before {before}: nothing was changed."
+            " Run `headrace retire` where the data folder is: that takes as long as it takes"
+        )
 
 
 class Garbage(msgspec.Struct, frozen=True):
@@ -53,7 +62,7 @@ async def needed_blobs(
     """The digests, 32 bytes each, of all that the builds need but for those that are about to be retired.
 
     About 100 MB of memory for a million of them. A build that can't be read, or whose signature is wrong, raises
-    `Failed`: what it needs is not known. So does `TimeIsOver`.
+    `Failed`: what it needs is not known. Raises `TimeIsOver` once the time `is_over`.
     """
     needed: set[bytes] = set()
     slots = anyio.CapacityLimiter(_READ_AT_A_TIME)
@@ -61,7 +70,7 @@ async def needed_blobs(
     async def add(product: Product, version: Version) -> None:
         async with slots:
             if is_over():
-                raise TimeIsOver("the time was over before all builds that stay were read: nothing was changed")
+                raise TimeIsOver("all builds that stay were read")
             manifest = await load_build(store, trusted, product, version)
         if manifest is None:
             raise Failed(f"{product}@{version} is listed, but has no manifest")
@@ -75,7 +84,7 @@ async def needed_blobs(
                         group.start_soon(add, product, version)
         except ExceptionGroup as faults:
             fault = first_known(faults)
-            if not isinstance(fault, Failed) or isinstance(fault, TimeIsOver):
+            if not isinstance(fault, Failed):
                 raise fault from faults
             raise Failed(
                 f"{fault}. No blob is removed while it is unknown who needs it: mend that build,"

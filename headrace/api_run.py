@@ -22,11 +22,14 @@ from api.server import serve
 from api.sources import OpenedSources, Reports
 from headrace import wiring
 from headrace.access_wiring import access_store
+from headrace.client.wire import TIMEOUT_SECONDS
 from headrace.health_wiring import health_store, open_source_map
 from headrace.login_file import LoginFile
 
-_MOST_SECONDS = 45.0
-"""An operation that could take longer ends then: proxies and clients wait for a minute at most, as a rule."""
+_MOST_SECONDS = TIMEOUT_SECONDS - 10
+"""A retirement that could take longer ends then, with the step that it is at: before our own clients give it up,
+which is sooner than proxies do, as a rule.
+"""
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _previewing: ContextVar[bool] = ContextVar("previewing", default=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # as all verbs have it: their help does not wait for msgspec
 class Asking:
     """Whom a verb asks, for whom, and on which terms: what its options say, as they are written."""
 

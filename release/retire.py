@@ -112,7 +112,7 @@ async def _decide_all(
     decided = []
     for product in products:
         if is_over():
-            raise TimeIsOver("the time was over before all products were looked at: nothing was changed")
+            raise TimeIsOver("all products were looked at")
         before = None if author is None else await control.earlier(_subject(wanted, product), author)
         decided.append(await _decide(control, store, wanted, product, _routes(table, product), before))
     return tuple(decided)

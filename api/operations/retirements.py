@@ -22,9 +22,9 @@ class RetireBuilds(Change[RetirementView], frozen=True, kw_only=True):
     """Retire old builds that nobody needs, and remove blobs that no build needs; without `apply`, only say which.
 
     With `versions`, these builds of the one product, whatever their age. It reads every build that stays, and so
-    takes the longer the more there are. A server ends it after 45 seconds: `is_done` is false then, and the next
-    request goes on; where not even the reading was done, it fails and has changed nothing. It makes a change for
-    each product, and expects no revision.
+    takes the longer the more there are. A server ends it after 20 seconds: `is_done` is false then, and the next
+    request goes on; where not even the reading was done, it is refused and has changed nothing. It makes a
+    change for each product, and expects no revision.
     """
 
     products: _Products = "*"

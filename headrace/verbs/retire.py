@@ -83,10 +83,12 @@ def _draw(console: "Console", view: "RetirementView") -> None:
         print_table(console, ("build", "published", "verdict", "why"), rows)
     for name in view.retired_already:
         console.print(f"{name} is retired already")
-    if not view.is_done:
+    if not view.is_done and view.applied:
         console.print(
             f"the server's time was over: {view.left} builds are left to retire, and blobs: run it again"
         )
+    elif not view.is_done:
+        console.print("the server's time was over before all blobs were looked at: there may be more to remove")
     retired = sum(build.verdict is Verdict.RETIRE for build in view.builds)
     freed = f"{view.removed_blobs} blobs of {decimal(view.removed_bytes)}"
     if view.applied:

@@ -1,6 +1,7 @@
 """Operations on a real control plane: who may ask for which, and what answers them."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 
 from api.core.access import Caller, Grant
 from api.core.operation import Operation, Terms
+from api.core.problems import kind_of
 from api.core.role import Role
 from api.operations.blocks import ClearBlock, ListBlocks, SetBlock
 from api.operations.channels import PromoteRollout, StartRollout
@@ -265,6 +267,18 @@ async def test_builds_are_retired_when_that_is_told_and_not_where_it_is_only_tri
     assert ONE not in await plane.control.builds.versions(SDK)
     with pytest.raises(NotFound, match="no product matches"):
         await ask(plane, RetireBuilds(products="other"))
+
+
+async def test_a_retirement_that_has_too_little_time_is_refused_and_so_not_tried_again(
+    plane: Plane,
+) -> None:
+    await release(plane, THREE)
+    hurried = msgspec.structs.replace(plane, most_seconds=0)
+    for apply in (False, True):
+        with pytest.raises(Refused, match="where the data folder is") as refused:
+            await ask(hurried, RetireBuilds(products="sdk", versions=(ONE,), apply=apply))
+        assert kind_of(refused.value).status == HTTPStatus.CONFLICT
+    assert await plane.control.builds.versions(SDK) == [*BUILDS]
 
 
 async def test_what_came_of_no_smoke_test_is_an_empty_list(plane: Plane) -> None:
