@@ -23,7 +23,7 @@ import structlog
 from benchmarks.many_pins import put_pins
 from bundles.core.names import Product
 from bundles.core.version import Range, Version
-from headrace import wiring
+from headrace import origin_wiring, wiring
 from origin.adapters.followed_file import FollowedFile
 from origin.routing import Routing
 from release.adapters.system_clock import SystemClock
@@ -48,7 +48,7 @@ def _pin(number: int) -> Pin:
 
 def _origin(data: Path) -> Routing:
     feed = FollowedFile(wiring.snapshot_file(data), MAX_SEALED_BYTES)
-    trusted, kept = wiring.trusted_keys(data), wiring.kept_snapshot(data)
+    trusted, kept = wiring.trusted_keys(data), origin_wiring.kept_snapshot(data)
     return Routing(feed, wiring.snapshots(data), kept, trusted, SystemClock(), lambda: None)
 
 

@@ -20,7 +20,7 @@ from api.perform import Plane
 from api.probes import probes
 from api.server import serve
 from api.sources import OpenedSources, Reports
-from headrace import wiring
+from headrace import publish_wiring, wiring
 from headrace.access_wiring import access_store
 from headrace.client.wire import TIMEOUT_SECONDS
 from headrace.health_wiring import health_store, open_source_map
@@ -59,7 +59,7 @@ async def run_api(
     ):
         reports = Reports(health.errors, open_source_map)
         sources = OpenedSources(control, reports, lambda: wiring.builders(settings.data))
-        plane = Plane(control, access, sources, wiring.publishing(control), _MOST_SECONDS)
+        plane = Plane(control, access, sources, publish_wiring.publishing(control), _MOST_SECONDS)
         log = AccessLog(access, control.clock)
         gate = AccessGate(Admission(plane, log, settings.limits), log)
         leaks = (LEAKS.method, LEAKS.path, LeaksEndpoint(plane, gate, settings.leak_reporters))

@@ -20,7 +20,7 @@ from bundles.core.listing import MAX_LINE_BYTES, Listed
 from bundles.cores import Cores
 from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
-from headrace import uploads, wiring
+from headrace import publish_wiring, uploads, wiring
 from headrace.exits import Exit
 from headrace.profiles import Profile, chosen_profile
 from headrace.provenance_given import Given
@@ -149,7 +149,7 @@ async def _publish(
         return held.complete(rules.order(listed.product, listed.version, file.parent / listed.files), deltas=0)
 
     def source(listed: Listed) -> AbstractContextManager[ArtifactSource]:
-        return wiring.source(file.parent / listed.files)
+        return publish_wiring.source(file.parent / listed.files)
 
     async with wiring.store(data) as store:
         publisher = Publisher(store, signing_key, trusted, Cores())

@@ -16,7 +16,7 @@ from bundles.cores import Cores
 from bundles.load import load_build
 from bundles.ports import ArtifactSource, BuildReader
 from bundles.screen import WithoutSourceMaps
-from headrace import wiring
+from headrace import publish_wiring, wiring
 from headrace.build_name import parse_build
 from headrace.tables import print_table
 
@@ -42,7 +42,7 @@ def compare_builds(data: Path, before: str, after: str, *, source_maps: bool) ->
 
 def _parse(text: str, stack: ExitStack, *, source_maps: bool) -> ArtifactSource | tuple[Product, Version]:
     if Path(text).exists():
-        source = stack.enter_context(wiring.source(Path(text)))
+        source = stack.enter_context(publish_wiring.source(Path(text)))
         return source if source_maps else WithoutSourceMaps(source)
     product, at, _ = text.rpartition("@")
     if not at or not product:

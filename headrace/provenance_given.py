@@ -8,7 +8,7 @@ import msgspec
 from bundles.core.attestation import Attestation
 from bundles.core.errors import Invalid
 from bundles.core.provenance import Provenance, Sbom, Source, parse_builder, parse_repository, settle_source
-from headrace import wiring
+from headrace import publish_wiring
 from headrace.ci import Surroundings, surroundings
 
 
@@ -33,7 +33,7 @@ def provenance_of(given: Given, attestations: Sequence[Attestation], environ: Ma
     return Provenance(
         source=settle_source(source, [statement.source for statement in attested], around.source),
         builder=builder or next((s.builder for s in attested if s.builder), around.builder),
-        inputs=wiring.inputs(given.inputs),
+        inputs=publish_wiring.inputs(given.inputs),
         sbom=_sbom(given),
     )
 
@@ -42,7 +42,7 @@ def with_archive(provenance: Provenance, files: Path) -> Provenance:
     """The same of a build whose files are an archive, which is an input too. Raises `Invalid`."""
     if not files.is_file():
         return provenance
-    inputs = (*wiring.inputs([files]), *provenance.inputs)
+    inputs = (*publish_wiring.inputs([files]), *provenance.inputs)
     return msgspec.structs.replace(provenance, inputs=tuple(dict.fromkeys(inputs)))
 
 
@@ -53,5 +53,5 @@ def _sbom(given: Given) -> Sbom | None:
         return None
     if given.sbom_file is None:
         return Sbom(given.sbom)
-    (read,) = wiring.inputs([given.sbom_file])
+    (read,) = publish_wiring.inputs([given.sbom_file])
     return Sbom(given.sbom, read.digest)

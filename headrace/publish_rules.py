@@ -13,7 +13,7 @@ from bundles.core.names import ArtifactPath, Product, parse_artifact_path
 from bundles.core.provenance import Provenance
 from bundles.core.version import Version
 from bundles.order import Order
-from headrace import wiring
+from headrace import publish_wiring, wiring
 from headrace.provenance_given import Given, provenance_of, with_archive
 
 
@@ -70,6 +70,6 @@ def made_of(data: Path, given: Given, attestations: Sequence[Path] | None, files
 
 
 def _made(data: Path, given: Given, attestations: Sequence[Path] | None) -> Made:
-    attested = wiring.attestations(attestations or ())
+    attested = publish_wiring.attestations(attestations or ())
     refuse_forgeries(attested, wiring.builders(data))
     return Made(provenance_of(given, attested, os.environ), attested)

@@ -16,7 +16,7 @@ from bundles.order import Order, Publisher
 from bundles.ports import ArtifactSource
 from bundles.publish import Published
 from bundles.publish import publish as publish_build
-from headrace import wiring
+from headrace import publish_wiring, wiring
 from headrace.publish_rules import Made
 from headrace.tables import print_table
 from headrace.terminal import progress
@@ -30,7 +30,7 @@ def publish_here(
     """The build of these files in the data folder, signed by its key or that in a file."""
     order, clients = order_of(asked), parse_channel(asked.channel)
     order = msgspec.structs.replace(order, provenance=made.provenance, attestations=made.attestations)
-    with wiring.source(files, asked.include) as source:
+    with publish_wiring.source(files, asked.include) as source:
         return view_published(anyio.run(_publish, data, database, key, order, source, clients, asked.deltas))
 
 

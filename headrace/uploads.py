@@ -18,7 +18,7 @@ from bundles.batch import Report, refuse_large, work_through
 from bundles.core.errors import Invalid
 from bundles.core.listing import Listed
 from bundles.screen import WithoutSourceMaps, changed, screen
-from headrace import wiring
+from headrace import publish_wiring
 from headrace.client import AsyncClient
 from headrace.client.upload import Sent, unseen
 from headrace.options import DEFAULT_DATA
@@ -93,7 +93,7 @@ async def publish_all(
     async with client_of(profile) as client:
 
         async def make(listed: Listed) -> PublishedView:
-            with wiring.source(folder / listed.files) as source:
+            with publish_wiring.source(folder / listed.files) as source:
                 refuse_large(listed, source)
             return await publish_files(client, asked_of(listed), folder / listed.files, _unwatched)
 
@@ -111,7 +111,10 @@ async def outgoing(asked: PublishBuild, files: Path) -> AsyncIterator[Path]:
     Raises `Refused` where a secret or a source map would leave this machine.
     """
     order, may_go = order_of(asked), not asked.include and not await anyio.Path(files).is_dir()
-    with tempfile.TemporaryDirectory(prefix="headrace-") as scratch, wiring.source(files, asked.include) as whole:
+    with (
+        tempfile.TemporaryDirectory(prefix="headrace-") as scratch,
+        publish_wiring.source(files, asked.include) as whole,
+    ):
         source = whole if order.source_maps else WithoutSourceMaps(whole)
         screened = await screen(source, order.allowed_secrets, source_maps=order.source_maps)
         if may_go and source.paths == whole.paths:

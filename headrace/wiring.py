@@ -6,46 +6,33 @@ control.db  the control plane's ledger (SQLite), unless another database is name
 health.db   what SDKs have reported (SQLite), unless another database is named (see health_wiring)
 access.db   who asks the admin API (SQLite), unless the control database is PostgreSQL (see access_wiring)
 snapshots/  the routing table as a sealed root and its shards, for origins to follow, unless in PostgreSQL
-origin/     the origin's own copies: of the last snapshot it verified, and of builds in use; its reload socket
+origin/     the origin's own copies, of its last snapshot and of builds, and its reload socket (see origin_wiring)
 """
 
 import os
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TypeGuard
 
-import anyio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundles.adapters.builder_files import BuilderFiles
-from bundles.adapters.directory import directory
 from bundles.adapters.disk_store import DiskStore
-from bundles.adapters.input_files import read_document, read_input
 from bundles.adapters.key_files import KeyFiles, load_private_key, read_private
-from bundles.adapters.source_files import MAX_BUILD_BYTES, SourceFiles
 from bundles.attestations import Builders
-from bundles.core.attestation import Attestation, parse_attestations
 from bundles.core.errors import Failed, Invalid
-from bundles.core.provenance import Input
 from bundles.core.trust import KeyRing, TrustedKey, TrustedKeys
-from bundles.cores import Cores
-from bundles.order import Publisher
 from bundles.ports import Store
-from origin.ports import Feed, Shards
 from release.adapters.backup_file import BackupFile
 from release.adapters.disk_snapshots import FILE_NAME, DiskSnapshots
 from release.adapters.file_leadership import FileLeadership
 from release.adapters.system_clock import SystemClock
 from release.change import Control
 from release.core.routing import RoutingTable
-from release.core.snapshot import MAX_SEALED_BYTES
 from release.ports import Leadership, Ledger, SnapshotStore
 from release.snapshot import read_table, refuse_strangers, refuse_to_begin_anew
-
-if TYPE_CHECKING:
-    from api.publish import Publishing
 
 STORE_VARIABLE = "HEADRACE_STORE"
 BACKUP_VARIABLE = "HEADRACE_BACKUP_SECRET"
@@ -97,39 +84,6 @@ async def store(data: Path) -> AsyncIterator[Store]:
         yield opened
 
 
-@contextmanager
-def source(path: Path, include: Sequence[str] = ()) -> Iterator[SourceFiles]:
-    """The artifacts in a build system's folder, or in an archive."""
-    from bundles.adapters.archive import unpacked  # few verbs need it, and it is slow to load
-
-    if path.is_dir():
-        yield directory(path, include)
-    elif path.is_file():
-        with unpacked(path, include) as files:
-            yield files
-    else:
-        raise Invalid(f"{path} is neither a folder nor an archive: name what your build system wrote")
-
-
-def publishing(control: Control) -> "Publishing":
-    """What builds are made of archives with, in the control plane's store and signed with its key."""
-    from api.publish import AT_ONCE, Publishing  # few verbs need these, and they are slow to load
-    from bundles.adapters.archive import unpacked
-
-    publisher = Publisher(control.builds, control.signing_key, control.trusted, Cores())
-    return Publishing(publisher, unpacked, read_input, MAX_BUILD_BYTES, anyio.CapacityLimiter(AT_ONCE))
-
-
-def inputs(files: Iterable[Path]) -> tuple[Input, ...]:
-    """Files that a build was made of, each once."""
-    return tuple(dict.fromkeys(read_input(file) for file in files))
-
-
-def attestations(files: Iterable[Path]) -> tuple[Attestation, ...]:
-    """The attestations in these files, of which each may hold several."""
-    return tuple(found for file in files for found in parse_attestations(read_document(file), str(file)))
-
-
 @asynccontextmanager
 async def snapshot_store(data: Path, database: str | None) -> AsyncIterator[SnapshotStore]:
     """Where the control plane puts snapshots: in PostgreSQL, where the control database is that, else in files.
@@ -150,23 +104,6 @@ async def routing_table(data: Path, database: str | None, trusted: TrustedKeys) 
     """The table that origins serve by; None before the first. Raises `Failed` for a damaged snapshot."""
     async with snapshot_store(data, database) as opened:
         return await read_table(opened, trusted)
-
-
-@asynccontextmanager
-async def snapshot_feed(data: Path, database: str | None) -> AsyncIterator[tuple[Feed, Shards]]:
-    """What origins follow: a root, and where its shards are, be it in PostgreSQL or in files."""
-    if not is_postgresql(database):
-        from origin.adapters.followed_file import FollowedFile
-
-        yield FollowedFile(snapshot_file(data), MAX_SEALED_BYTES), snapshots(data)
-        return
-    from origin.adapters.postgresql_feed import PostgresqlFeed
-
-    feed = PostgresqlFeed(database, MAX_SEALED_BYTES)
-    try:
-        yield feed, feed
-    finally:
-        await feed.close()
 
 
 def check_database(database: str | None) -> None:
@@ -202,27 +139,12 @@ def snapshot_file(data: Path) -> Path:
     return data / "snapshots" / FILE_NAME
 
 
-def kept_snapshot(data: Path) -> DiskSnapshots:
-    """The origin's own copy."""
-    return DiskSnapshots(data / "origin")
-
-
-def copies_folder(data: Path) -> Path:
-    """The origin's own copies of manifests and bodies."""
-    return data / "origin" / "copies"
-
-
 def trusted_keys(data: Path) -> TrustedKeys:
     """The public keys, for who only reads. Raises `Failed` where there are none."""
     trusted = keys(data).trusted_keys()
     if not any(trusted):
         raise Failed(f"{data} has no public keys: publish a build there first, or name another folder with --data")
     return trusted
-
-
-def reload_socket(data: Path, host: str, port: int) -> Path:
-    """Where the origin that listens there is asked to renew its workers."""
-    return data / "origin" / f"{host}:{port}.sock"
 
 
 @asynccontextmanager

@@ -107,7 +107,7 @@ def serve(
 
     import uvloop
 
-    from headrace import wiring
+    from headrace import origin_wiring, wiring
     from origin.adapters.allocator import give_large_blocks_back
     from origin.adapters.disk_copies import DiskCopies
     from origin.reload import ask_to_reload
@@ -126,7 +126,7 @@ def serve(
     if edge is not None:
         asyncio.run(edge.start())
     if reload_config:
-        asyncio.run(ask_to_reload(wiring.reload_socket(data, host, port)))
+        asyncio.run(ask_to_reload(origin_wiring.reload_socket(data, host, port)))
         renewed = Renewed(f"{host}:{port}")
         show(renewed, as_json, lambda console: console.print(f"{renewed.renewed}: all workers are new"))
         return
@@ -137,18 +137,18 @@ def serve(
         listening = Listening(f"{scheme}://{address(listeners[0])}", f"http://{address(listeners[1])}")
         show(listening, as_json, lambda console: console.print(f"{listening.origin} (probes: {listening.probes})"))
     if seat is None and workers is not None:
-        reload = wiring.reload_socket(data, host, listeners[0].getsockname()[1])
+        reload = origin_wiring.reload_socket(data, host, listeners[0].getsockname()[1])
         asyncio.run(Supervisor(listeners, workers, reload).run())
         return
 
     async def run() -> None:
-        async with wiring.store(data) as store, wiring.snapshot_feed(data, database) as (feed, shards):
+        async with wiring.store(data) as store, origin_wiring.snapshot_feed(data, database) as (feed, shards):
             await serve_origin(
                 feed=feed,
                 shards=shards,
-                kept=wiring.kept_snapshot(data),
+                kept=origin_wiring.kept_snapshot(data),
                 store=store,
-                copies=DiskCopies(wiring.copies_folder(data), disk_cache_mib * _MIB),
+                copies=DiskCopies(origin_wiring.copies_folder(data), disk_cache_mib * _MIB),
                 trusted=trusted,
                 clock=SystemClock(),
                 listeners=listeners,

@@ -21,7 +21,7 @@ from api.publish import AT_ONCE, received
 from api.sources import OpenedSources
 from api.views.published import PublishedView
 from bundles.core.errors import Failed, Invalid, NotAllowed, Refused
-from headrace import wiring
+from headrace import publish_wiring
 from release.change import Control
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,7 @@ FILES = {"sdk.js": b"globalThis.sdk = 1;", "sdk.js.map": b"{}"}
 
 @pytest.fixture
 def plane(control: Control, access: Access) -> Plane:
-    return Plane(control, access, OpenedSources(control), wiring.publishing(control))
+    return Plane(control, access, OpenedSources(control), publish_wiring.publishing(control))
 
 
 def tgz(files: dict[str, bytes]) -> bytes:

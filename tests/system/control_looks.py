@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from bundles.core.errors import Failed, HeadraceError
-from headrace import wiring
+from headrace import origin_wiring, wiring
 from origin.routing import Routing
 from release.change import Control
 from release.core.audit import Row, TrailCheck
@@ -75,8 +75,8 @@ async def following(house: House) -> AsyncIterator[Routing | None]:
     if not any(wiring.keys(house.data).trusted_keys()):
         yield None
         return
-    async with wiring.snapshot_feed(house.data, house.database) as (feed, shards):
-        kept, trusted = wiring.kept_snapshot(house.data), wiring.trusted_keys(house.data)
+    async with origin_wiring.snapshot_feed(house.data, house.database) as (feed, shards):
+        kept, trusted = origin_wiring.kept_snapshot(house.data), wiring.trusted_keys(house.data)
         routing = Routing(feed, shards, kept, trusted, FixedClock(NOW), lambda: None)
         await routing.start()
         yield routing

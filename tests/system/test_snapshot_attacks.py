@@ -14,7 +14,7 @@ from bundles.adapters.files import write_atomically
 from bundles.core.envelope import unseal
 from bundles.core.names import Product
 from bundles.core.version import Range
-from headrace import wiring
+from headrace import origin_wiring, wiring
 from origin.adapters.followed_file import FollowedFile
 from origin.routing import Routing
 from release.adapters.system_clock import SystemClock
@@ -125,7 +125,7 @@ async def test_ten_rotations_with_an_origin_that_sleeps_through_five(data: Path)
 
     def new_origin() -> Routing:
         feed = FollowedFile(wiring.snapshot_file(data), MAX_SEALED_BYTES)
-        kept, trusted = wiring.kept_snapshot(data), wiring.trusted_keys(data)
+        kept, trusted = origin_wiring.kept_snapshot(data), wiring.trusted_keys(data)
         return Routing(feed, wiring.snapshots(data), kept, trusted, SystemClock(), lambda: None)
 
     def pinned_by(routing: Routing) -> str:

@@ -19,7 +19,7 @@ from bundles.cores import Cores
 from bundles.order import Order, Publisher
 from bundles.ports import Store
 from bundles.publish import publish
-from headrace import wiring
+from headrace import origin_wiring, wiring
 from origin.adapters.followed_file import FollowedFile
 from origin.routing import Routing
 from release.change import Control
@@ -76,7 +76,7 @@ class System:
     async def start_origin(self) -> None:
         """A new process of an origin, on the disk that the one before had."""
         feed = FollowedFile(wiring.snapshot_file(self._data), MAX_SEALED_BYTES)
-        kept, shards = wiring.kept_snapshot(self._data), wiring.snapshots(self._data)
+        kept, shards = origin_wiring.kept_snapshot(self._data), wiring.snapshots(self._data)
         self.origin = Routing(feed, shards, kept, self.control.trusted, self.clock, lambda: None)
         await self.origin.start()
 
