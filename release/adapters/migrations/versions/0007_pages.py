@@ -20,11 +20,7 @@ _IN_ORDER = {"documents": ("name",), "pins": ("tenant", "environment"), "blocks"
 
 
 def upgrade() -> None:
-    """Give PostgreSQL's keys the order of their characters' numbers, which SQLite's have, and make the indexes."""
-    if op.get_bind().dialect.name == "postgresql":
-        for table, columns in _IN_ORDER.items():
-            changes = ", ".join(f'ALTER COLUMN {column} TYPE VARCHAR COLLATE "C"' for column in columns)
-            op.execute(f"ALTER TABLE {table} {changes}")
+    """Make the indexes, and give PostgreSQL's keys the order of their characters' numbers, which SQLite's have."""
     changed = op.create_table(
         "changed_channels",
         sa.Column("product", sa.String, primary_key=True),
@@ -35,6 +31,11 @@ def upgrade() -> None:
     op.create_index(
         "smoke_outcomes_by_candidate", "smoke_outcomes", ["product", "channel", "candidate", "revision"]
     )
+    # The last, since from now on until the commit nobody else reads these tables.
+    if op.get_bind().dialect.name == "postgresql":
+        for table, columns in _IN_ORDER.items():
+            changes = ", ".join(f'ALTER COLUMN {column} TYPE VARCHAR COLLATE "C"' for column in columns)
+            op.execute(f"ALTER TABLE {table} {changes}")
 
 
 def _fill(changed: sa.Table) -> None:
