@@ -95,9 +95,9 @@ class BoundedConnection(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
             self._why = _TOO_LARGE
             raise _TooLarge
+        super().on_headers_complete()  # raises where the URL is none: then this is no head
         self._awaits_head = False
         self._end()
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """A request is whole: what comes next is a head."""

@@ -111,6 +111,8 @@ def test_the_share_is_set_and_a_trusted_proxy_has_none(api_data: Path) -> None:
         (b"GET / HTTP/9.9\r\n\r\n", "no request of HTTP/1.1"),
         (b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n", "no request of HTTP/1.1"),
         (b"GET / HTTP/1.1\r\nhost : x\r\n\r\n", "no request of HTTP/1.1"),
+        (b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n", "no request of HTTP/1.1"),
+        (b"GET http://x HTTP/1.1\r\nhost: x\r\n\r\n", "no request of HTTP/1.1"),
         (
             b"GET / HTTP/1.1\r\nhost: x\r\n" + b"x-filler: yyyyyyyyyyyyy\r\n" * 100_000,
             "head has more than 32768 bytes",
@@ -129,8 +131,9 @@ def test_what_is_no_request_is_told_as_any_other_fault(sent: bytes, told: str, s
     assert told in problem_in(answer, 400, "malformed")
 
 
-def test_what_follows_whole_requests_takes_no_answer_of_theirs(server: ApiProcess) -> None:
+@pytest.mark.parametrize("sent", [b"rubbish\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n"])
+def test_what_follows_whole_requests_takes_no_answer_of_theirs(sent: bytes, server: ApiProcess) -> None:
     with closing(connect(server.url)) as client:
-        client.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 2 + b"rubbish\r\n\r\n")
+        client.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 2 + sent)
         assert [answer.status for answer in answers(read_all(client))] == [200, 200]
     assert {line["event"] for line in server.log} == {"api listening"}, "a refusal is no fault"
