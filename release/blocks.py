@@ -9,7 +9,8 @@ from bundles.core.errors import NotFound
 from bundles.core.names import Product
 from bundles.core.version import Version
 from release.change import Author, Begin, Control, Subject
-from release.core.moves import Move, known_askers, moves
+from release.core.askers import known_to
+from release.core.moves import Move, moves
 from release.core.names import STABLE
 from release.core.routing import Block, RoutingTable
 
@@ -68,7 +69,7 @@ async def _affected_now(control: Control, product: Product, version: Version) ->
 
 async def _moves(before: RoutingTable, after: RoutingTable, product: Product, now: int) -> list[Move]:
     def compare() -> list[Move]:
-        return moves(before, after, product, STABLE, known_askers(before, product, ()), now)
+        return moves(before, after, product, STABLE, known_to(before, product).after(None, ()), now)
 
     return await anyio.to_thread.run_sync(compare)  # of a million tenants it takes seconds
 

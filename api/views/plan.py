@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bundles.core.names import Product
-from release.core.moves import Move, StageAhead, changed_channels, known_askers, moves, stages_ahead
+from release.core.askers import known_to
+from release.core.moves import Move, StageAhead, changed_channels, moves, stages_ahead
 from release.core.names import Channel, Tenant
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def plan_of(tried: "Previewed", known: Sequence[Tenant], now: int, only: Tenant 
     """
     channels = []
     for product, channel in changed_channels(tried.before, tried.after):
-        askers = known_askers(tried.after, product, [*known, *_named_before(tried, product)])
+        askers = list(known_to(tried.after, product).after(None, [*known, *_named_before(tried, product)]))
         if only is not None:
             askers = [asker for asker in askers if asker.tenant == only]
         moved = moves(tried.before, tried.after, product, channel, askers, now)
@@ -51,4 +52,4 @@ def plan_of(tried: "Previewed", known: Sequence[Tenant], now: int, only: Tenant 
 
 
 def _named_before(tried: "Previewed", product: Product) -> list[Tenant]:
-    return [asker.tenant for asker in known_askers(tried.before, product, ())]
+    return [asker.tenant for asker in known_to(tried.before, product).after(None, ())]

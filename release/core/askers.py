@@ -32,7 +32,7 @@ class KnownAskers:
         self._tenants = table.tenants
         self._tenants_in_order = table.tenants_in_order
         self._pins = routes.pins_in_order
-        self._planned = sorted(set(named_by_plans(routes)))
+        self._planned = sorted(set(_named_by_plans(routes)))
         self._count = len(self._tenants) + sum(1 for key in _of_pins(self._pins, 0) if self._is_new(key))
         self._count += self._beyond(self._planned)
 
@@ -72,7 +72,7 @@ def known_to(table: RoutingTable, product: Product) -> KnownAskers:
     return known
 
 
-def named_by_plans(routes: ProductRoutes) -> Iterator[Tenant]:
+def _named_by_plans(routes: ProductRoutes) -> Iterator[Tenant]:
     """The tenants that rollouts name, live or scheduled."""
     for state in routes.channels.values():
         coming = state.coming

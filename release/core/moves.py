@@ -6,10 +6,9 @@ import msgspec
 
 from bundles.core.names import Product
 from bundles.core.version import Version
-from release.core.askers import named_by_plans
 from release.core.names import PRODUCTION, STABLE, Channel, Environment, Tenant
 from release.core.resolve import Resolution, first_reached, resolve_tenant
-from release.core.routing import PinKey, RoutingTable, parse_pin_key
+from release.core.routing import PinKey, RoutingTable
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -26,14 +25,6 @@ class StageAhead(msgspec.Struct, frozen=True):
 
     stage: str
     tenants: tuple[Tenant, ...]
-
-
-def known_askers(table: RoutingTable, product: Product, tenants: Iterable[Tenant]) -> list[PinKey]:
-    """These tenants and those that the routing table names, each in production and where it has a pin; sorted."""
-    routes = table.routes(product)
-    pinned = [parse_pin_key(key) for key in routes.pins]
-    named = {*tenants, *table.tenants, *(key.tenant for key in pinned), *named_by_plans(routes)}
-    return sorted({*pinned, *(PinKey(tenant, PRODUCTION) for tenant in named)})
 
 
 def resolve_in(table: RoutingTable, product: Product, channel: Channel, asker: PinKey, now: int) -> Resolution:
