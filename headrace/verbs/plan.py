@@ -64,7 +64,8 @@ def plan(
         answer = tried.plan
     else:
         return
-    show(answer, as_json, lambda console: _draw(console, answer))
+    # A change that is typed as ever, with its own --json, asks for the same.
+    show(answer, as_json or "--json" in change, lambda console: _draw(console, answer))
 
 
 def _draw(console: "Console", answer: "PlanView") -> None:

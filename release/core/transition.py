@@ -177,7 +177,10 @@ def _rollback(state: ChannelState, command: Rollback, blocked: Collection[Versio
         raise Refused(f"{target} is blocked: roll back to another build, with --to")
     if target not in state.history:
         earlier = ", ".join(reversed(state.history[-5:])) or "none yet"
-        raise Refused(f"{target} was never this channel's stable build; those that were: {earlier}")
+        raise Refused(
+            f"{target} is no stable build that this channel can go back to; those are: {earlier}. What was rolled"
+            " back, or never released, is released by a rollout"
+        )
     if target == state.stable and state.rollout is None:
         raise Refused(f"{target} is the stable build already")
     last = len(state.history) - 1 - state.history[::-1].index(target)

@@ -1,5 +1,6 @@
 """Targeting by what is known of tenants, and `headrace plan`: who would move, before a change is made."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,12 @@ def test_every_kind_of_change_can_be_planned(released_data: Path, tenants: Path)
     assert (len(blocked["moves"]), blocked["moves"][0]["after"]) == (200, None)
     succeed(released_data, "rollout", "start", "sdk", "1.1.0", "--stages", "canary,100", "--first", "tier=free")
     assert plan(released_data, tenants, "tenant", "set", "acme", "tier=free")["moves"] == [one]
+
+
+def test_a_plan_is_json_where_the_change_is_to_print_that(released_data: Path) -> None:
+    change = ("pin", "set", "acme", "sdk", "1.1.0", "--json")
+    planned = json.loads(run(released_data, "plan", *change).stdout)
+    assert planned["channels"][0]["moves"][0]["tenant"] == "acme"
 
 
 def test_a_plan_is_refused_as_the_change_would_be(released_data: Path) -> None:

@@ -176,7 +176,7 @@ async def test_a_retired_version_is_neither_published_nor_released_nor_pinned_ag
         await publish(publisher, Order(SDK, OLDER), directory(tmp_path / OLDER), lambda _: None)
     with pytest.raises(Invalid, match="no build"):
         await command_channel(control, SDK, STABLE, start(OLDER), SAM)
-    with pytest.raises(Refused, match="was never this channel's stable build"):
+    with pytest.raises(Refused, match="is no stable build that this channel can go back to"):
         await command_channel(control, SDK, STABLE, Rollback(OLDER), SAM)
 
 
