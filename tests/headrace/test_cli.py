@@ -178,7 +178,7 @@ def test_a_version_published_with_other_bytes_is_refused_and_nothing_changes(dat
         ("rollout status nope", 2, "unknown product 'nope'"),
         ("rollout status sdk --channel next", 2, "sdk has no channel 'next'"),
         ("rollback sdk", 3, "no earlier stable build"),
-        ("rollback sdk --to 1.1.0", 3, "never this channel's stable build"),
+        ("rollback sdk --to 1.1.0", 3, "is no stable build that this channel can go back to"),
         ("rollback nope", 2, "unknown product 'nope'"),
         ("pin set acme nope 1.0.0", 2, "unknown product 'nope'"),
         ("pin set acme nope ^1", 2, "unknown product 'nope'"),
