@@ -9,7 +9,7 @@ import msgspec
 from api.core.described import EVENT_STREAM, Described, Parameter
 from api.core.operation import PREFIX, Route
 from api.core.problems import CONTENT_TYPE, KINDS, Kind, Problem
-from api.core.request import ARCHIVE_TYPES, DRY_RUN
+from api.core.request import ARCHIVE_TYPES, DRY_RUN, KEY_PATTERN
 
 Schema = dict[str, Any]
 Schemas = Mapping[Any, Schema]
@@ -29,7 +29,7 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "A new one for each change, kept for a day: what is sent again with it is made once",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$"},
 }
 _DRY_RUN = {
     "name": DRY_RUN,

@@ -18,6 +18,8 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 """Of a JSON body. Archives have limits of their own."""
 ARCHIVE_TYPES = ("application/gzip", "application/zip", "application/x-tar")
 MAX_PARAMETERS = 200
+KEY_PATTERN = f"[!-~]{{1,{MAX_KEY_LENGTH}}}"
+"""Of an `Idempotency-Key`, in a header."""
 
 _ETAG = re.compile(r'"([0-9]{1,18})(?:\.[0-9a-f]{16})?"')
 _EXACT = 2**53  # up to it a float is the integer that was written
@@ -47,8 +49,8 @@ def read_terms(route: Route, query: Iterable[tuple[str, str]], if_match: str | N
     """The terms of a change. Raises `Malformed`, and `Stale` for an `If-Match` that no answer had."""
     if not route.is_change:
         return Terms()
-    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
-        raise Malformed(f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable ASCII characters")
+    if key is not None and not re.fullmatch(KEY_PATTERN, key):
+        raise Malformed(f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable ASCII characters and no space")
     given = [value for name, value in query if name == DRY_RUN]
     if len(given) > 1 or any(value not in _BOOLEANS for value in given):
         raise Malformed(f"{DRY_RUN} is true or false, once")
