@@ -18,8 +18,8 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 """Of a JSON body. Archives have limits of their own."""
 ARCHIVE_TYPES = ("application/gzip", "application/zip", "application/x-tar")
 MAX_PARAMETERS = 200
-KEY_PATTERN = f"[!-~]{{1,{MAX_KEY_LENGTH}}}"
-"""Of an `Idempotency-Key`, in a header."""
+KEY_PATTERN = f"[!-~]([ -~]{{0,{MAX_KEY_LENGTH - 2}}}[!-~])?"
+"""Of an `Idempotency-Key`: spaces around a header's value are no part of it (RFC 9110, section 5.5)."""
 
 _ETAG = re.compile(r'"([0-9]{1,18})(?:\.[0-9a-f]{16})?"')
 _EXACT = 2**53  # up to it a float is the integer that was written
@@ -50,7 +50,7 @@ def read_terms(route: Route, query: Iterable[tuple[str, str]], if_match: str | N
     if not route.is_change:
         return Terms()
     if key is not None and not re.fullmatch(KEY_PATTERN, key):
-        raise Malformed(f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable ASCII characters and no space")
+        raise Malformed(f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable ASCII characters")
     given = [value for name, value in query if name == DRY_RUN]
     if len(given) > 1 or any(value not in _BOOLEANS for value in given):
         raise Malformed(f"{DRY_RUN} is true or false, once")

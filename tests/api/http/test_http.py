@@ -109,7 +109,8 @@ def test_a_change_can_be_tried(admin: Asker) -> None:
         ("POST", f"{CHANNEL}/rollout/pause", {}, 409, "refused"),
         ("POST", f"{CHANNEL}/rollout/pause", {"json": {"reason": "x" * 5_000_000}}, 413, "too-large"),
         ("POST", f"{CHANNEL}/rollout/pause", {"headers": {"idempotency-key": "k" * 201}}, 400, "malformed"),
-        ("POST", f"{CHANNEL}/rollout/pause", {"headers": {"idempotency-key": "a b"}}, 400, "malformed"),
+        ("POST", f"{CHANNEL}/rollout/pause", {"headers": {"idempotency-key": ""}}, 400, "malformed"),
+        ("POST", f"{CHANNEL}/rollout/pause", {"headers": {"idempotency-key": "a b"}}, 409, "refused"),
     ],
 )
 def test_a_fault_is_a_problem_of_its_kind(
