@@ -213,6 +213,7 @@ def test_what_a_server_does_not_take_is_refused(there: There, build: Path, tmp_p
 def test_an_upload_that_breaks_leaves_nothing(there: There, build: Path, tmp_path: Path) -> None:
     pack(directory(build), tmp_path / "build.tgz")
     body, before = (tmp_path / "build.tgz").read_bytes(), there.files()
+    idle = set(there.temporary.rglob("*"))
     address = urlsplit(there.url)
     with socket.create_connection((str(address.hostname), int(address.port or 0))) as opened:
         head = (
@@ -220,8 +221,8 @@ def test_an_upload_that_breaks_leaves_nothing(there: There, build: Path, tmp_pat
             f"authorization: Bearer {there.tokens[Role.PUBLISHER]}\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         opened.sendall(head.encode() + body[: len(body) // 2])
-        wait_until(lambda: list(there.temporary.iterdir()) != [])
-    wait_until(lambda: list(there.temporary.iterdir()) == [])
+        wait_until(lambda: set(there.temporary.rglob("*")) > idle)
+    wait_until(lambda: set(there.temporary.rglob("*")) == idle)
     assert there.files() == before
     assert there.asked("2.6.0") == 404
     assert there.made(build, "2.6.0")["created"]
