@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.support.postgresql import PostgresServer, postgres_server
 # A shared machine is slow at times: a test is judged by its answer, not by its time.
 settings.register_profile("headrace", deadline=None)
 settings.load_profile("headrace")
+# A shell has what it runs in the background ignore Ctrl-C, and what that runs does so too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
