@@ -8,9 +8,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import problem_response
+from api.answers import COMMON_HEADERS, problem_response
 from api.core.access import Caller
+from api.core.described import Described
 from api.core.problems import Malformed, TooLarge, WrongMediaType
+from api.core.session import RULES, SessionKind
+from api.endpoints.described import ExchangeView
 from bundles.core.errors import HeadraceError
 from release.core.codec import UNREADABLE
 
@@ -65,6 +68,12 @@ async def body_of(request: Request, most_bytes: int) -> bytes:
                 raise TooLarge(f"the body has more than {most_bytes} bytes")
         return bytes(body)
     raise Malformed(f"the body did not arrive within {BODY_SECONDS:.0f} seconds")
+
+
+def session_answer(described: Described, secret: str, kind: SessionKind) -> Response:
+    """What tells who has exchanged something for a session of its secret, and of how long it holds."""
+    view = ExchangeView(secret, RULES[kind].longest)
+    return Response(msgspec.json.encode(view), described.status, COMMON_HEADERS, "application/json")
 
 
 def body_as(kind: type[T], body: bytes) -> T:

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import COMMON_HEADERS
-from api.core.session import RULES, SessionKind
-from api.endpoints.described import EXCHANGE, ExchangeAsked, ExchangeView
-from api.endpoints.endpoint import Progress, body_as, body_of
+from api.core.session import SessionKind
+from api.endpoints.described import EXCHANGE, ExchangeAsked
+from api.endpoints.endpoint import Progress, body_as, body_of, session_answer
 from api.exchange import Exchange
 from api.gate import AccessGate
 
@@ -30,7 +28,5 @@ class ExchangeEndpoint:
         del path, progress
         await self._gate.admit_stranger(request)
         asked = body_as(ExchangeAsked, await body_of(request, _MAX_BODY_BYTES))
-        view = ExchangeView(
-            await self._exchange(asked.publisher, asked.token), RULES[SessionKind.PIPELINE].longest
-        )
-        return Response(msgspec.json.encode(view), EXCHANGE.status, COMMON_HEADERS, "application/json")
+        secret = await self._exchange(asked.publisher, asked.token)
+        return session_answer(EXCHANGE, secret, SessionKind.PIPELINE)

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import COMMON_HEADERS
 from api.core.command_line import parse_waiting
 from api.core.session import COOKIE as SESSION_COOKIE
-from api.core.session import RULES, SessionKind, ended_cookie, session_cookie
-from api.endpoints.described import CALLBACK, LOGIN, LOGOUT, REDEEM, ExchangeView, RedeemAsked
-from api.endpoints.endpoint import Progress, body_as, body_of
+from api.core.session import SessionKind, ended_cookie, session_cookie
+from api.endpoints.described import CALLBACK, LOGIN, LOGOUT, REDEEM, RedeemAsked
+from api.endpoints.endpoint import Progress, body_as, body_of, session_answer
 from api.endpoints.login_pages import consent_page, told_to
 from api.gate import AccessGate
 from api.login import COOKIE as LOGIN_COOKIE
@@ -84,8 +83,7 @@ class RedeemLogin:
         await self._gate.admit_stranger(request)
         asked = body_as(RedeemAsked, await body_of(request, _MAX_BODY_BYTES))
         secret = await self._login.redeem(asked.code, asked.code_verifier)
-        view = ExchangeView(secret, RULES[SessionKind.COMMAND_LINE].longest)
-        return Response(msgspec.json.encode(view), REDEEM.status, COMMON_HEADERS, "application/json")
+        return session_answer(REDEEM, secret, SessionKind.COMMAND_LINE)
 
 
 class Logout:

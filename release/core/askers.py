@@ -13,7 +13,7 @@ import msgspec
 from bundles.core.names import Product
 from release.core.names import PRODUCTION, Environment, Tenant
 from release.core.resolve import Reason
-from release.core.routing import PinKey, ProductRoutes, RoutingTable
+from release.core.routing import PinKey, ProductRoutes, RoutingTable, pin_order
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -96,7 +96,7 @@ def _in_production(tenants: Sequence[Tenant], begin: Tenant) -> Iterator[PinKey]
 
 def _place(pins: Sequence[str], tenant: Tenant) -> int:
     """The place of the tenant's first pin, or where it would be."""
-    return bisect_left(pins, f"{tenant}\0", key=lambda text: text.replace("~", "\0"))
+    return bisect_left(pins, f"{tenant}\0", key=pin_order)
 
 
 def _key(text: str) -> PinKey:

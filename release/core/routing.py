@@ -160,6 +160,11 @@ def parse_pin_key(text: str) -> PinKey:
     return PinKey(parse_tenant(tenant), parse_environment(environment))
 
 
+def pin_order(text: str) -> str:
+    """What written keys are sorted by, tenants before environments: `~` itself comes after all letters."""
+    return text.replace("~", "\0")
+
+
 class ProductRoutes(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """All that decides one product: its channels, its pins by `tenant~environment`, and its blocked builds.
 
@@ -192,7 +197,7 @@ class ProductRoutes(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def pins_in_order(self) -> list[str]:
         """Whose pins there are, as `pins` has it, by tenants and then by environments."""
-        return sorted(self.pins, key=lambda key: key.replace("~", "\0"))
+        return sorted(self.pins, key=pin_order)
 
     @cached_property
     def choices(self) -> "dict[Channel, Choice]":
